@@ -1,0 +1,3 @@
+"""DebugTUI: watch, diagnose and repair production on KVM hosts, from one terminal."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The embedded lab: real SSH, real PostgreSQL, simulated neighbours, scripted incidents."""

@@ -1,0 +1,1 @@
+"""One room per watched system. Sources only read."""

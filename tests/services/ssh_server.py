@@ -1,0 +1,1 @@
+"""Started by the tests; see docs/lab.md."""
