@@ -23,7 +23,7 @@ class LinkError(Exception):
         self.refused = refused
 
 
-class CommandTimeout(LinkError):
+class CommandTimeoutError(LinkError):
     """A remote command did not end within its time limit."""
 
 
@@ -67,7 +67,9 @@ class Link(Protocol):
         ...
 
     @property
-    def status(self) -> LinkStatus: ...
+    def status(self) -> LinkStatus:
+        """The state now."""
+        ...
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the event loop after every change of `status`."""
@@ -89,9 +91,7 @@ class Link(Protocol):
         """Try again without waiting for the backoff; also leaves `refused`."""
         ...
 
-    async def run(
-        self, argv: Sequence[str], *, timeout: float, stdin: bytes = b"", limit: int = 4_000_000
-    ) -> CommandResult:
+    async def run(self, argv: Sequence[str], *, timeout: float, stdin: bytes = b"", limit: int = 4_000_000) -> CommandResult:
         """Run a command given as an argument list (quoted here, never by the caller).
 
         Args:
@@ -101,7 +101,7 @@ class Link(Protocol):
             limit: most bytes kept of each output; more is dropped and `truncated` is set.
 
         Raises:
-            CommandTimeout: it did not end in time.
+            CommandTimeoutError: it did not end in time.
             LinkError: the link is not up, or broke.
         """
         ...

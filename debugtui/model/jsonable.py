@@ -9,8 +9,6 @@ from enum import Enum
 from debugtui.model.target import Target
 
 
-
-
 def jsonable(value: object) -> object:
     """Return `value` as dicts, lists, numbers and strings.
 
