@@ -185,7 +185,8 @@ def _postgres(target: Target, reading: PostgresReading, now: datetime) -> Iterat
         age = (now - prepared.prepared_at).total_seconds()
         if age > PREPARED_S:
             message = f"prepared transaction {prepared.gid} is {age / 60:.0f} min old"
-            yield Finding(Severity.HIGH, "prepared_transaction", target, message, age, PREPARED_S, since=prepared.prepared_at)
+            about = Target(target.host, target.kind, f"{target.name}/{prepared.gid}")
+            yield Finding(Severity.HIGH, "prepared_transaction", about, message, age, PREPARED_S, since=prepared.prepared_at)
     yield from _durability(target, reading)
 
 
@@ -252,14 +253,16 @@ def _durability(target: Target, reading: PostgresReading) -> Iterator[Finding]:
         )
     for slot in reading.slots or ():
         if slot.wal_status == "lost":
-            yield Finding(Severity.HIGH, "slot_lost", target, f"replication slot {slot.name} lost its WAL")
+            about = Target(target.host, target.kind, f"{target.name}/{slot.name}")
+            yield Finding(Severity.HIGH, "slot_lost", about, f"replication slot {slot.name} lost its WAL")
     for replica in reading.replicas or ():
         if (replica.replay_lag_s or 0.0) > REPLICA_LAG_S:
             message = f"standby {replica.application} lags by {replica.replay_lag_s:.0f} s"
-            yield Finding(Severity.MEDIUM, "replica_lag", target, message, replica.replay_lag_s, REPLICA_LAG_S)
-    for index in reading.indexes or ():
-        if not index.valid:
-            yield Finding(Severity.MEDIUM, "index_invalid", target, f"index {index.schema}.{index.name} is invalid")
+            about = Target(target.host, target.kind, f"{target.name}/{replica.application}")
+            yield Finding(Severity.MEDIUM, "replica_lag", about, message, replica.replay_lag_s, REPLICA_LAG_S)
+    invalid = [f"{index.schema}.{index.name}" for index in reading.indexes or () if not index.valid]
+    if invalid:
+        yield Finding(Severity.MEDIUM, "index_invalid", target, f"invalid index: {', '.join(invalid[:5])}", float(len(invalid)))
     waiting = [setting.name for setting in reading.settings or () if setting.pending_restart]
     if waiting:
         yield Finding(Severity.LOW, "pending_restart", target, f"waits for a restart: {', '.join(waiting[:5])}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from debugtui.fleet.history import History, Series
 from debugtui.fleet.poller import Poller
 from debugtui.hosts.link import Link
 from debugtui.model.clock import Clock, SystemClock
-from debugtui.model.source import FleetView, HostView, Kind, SourceStatus
+from debugtui.model.source import FleetView, HostView, Kind, LinkState, SourceStatus
 from debugtui.model.target import Target
 from debugtui.sources.base import Source
 
@@ -131,7 +131,8 @@ class Fleet:
     def read_now(self) -> None:
         """Read every source now, and try every lost or refused link again."""
         for link, pollers in self._hosts.values():
-            link.retry_now()
+            if link.status.state is not LinkState.UP:
+                link.retry_now()
             for poller in pollers:
                 poller.wake()
 
@@ -161,14 +162,25 @@ class Fleet:
 
     def statuses(self) -> list[SourceStatus]:
         """Return every source's status, host by host."""
-        return [poller.status() for _, pollers in self._hosts.values() for poller in pollers]
+        return [poller.status() for poller in self._pollers()]
+
+    def _pollers(self) -> Iterator[Poller]:
+        for _, pollers in self._hosts.values():
+            yield from pollers
 
     async def read_all(self, *, full: bool) -> None:
         """Read every source once, all at the same time, as the command line does."""
-        await asyncio.gather(*(self._read_host(link, pollers, full) for link, pollers in self._hosts.values()))
+        await asyncio.gather(*(poller.read_once(full=full) for poller in self._pollers()))
 
-    async def _read_host(self, link: Link, pollers: list[Poller], full: bool) -> None:
-        await asyncio.gather(*(poller.read_once(full=full) for poller in pollers))
+    async def read_rates(self) -> None:
+        """Read once more what needs two samples for its rates, where the first read succeeded."""
+        again = (poller for poller in self._pollers() if poller.source.has_rates and poller.fresh)
+        await asyncio.gather(*(poller.read_once(full=False) for poller in again))
+
+    def keep(self, wanted: Callable[[Source], bool]) -> None:
+        """Forget every source that is not wanted; before anything is started."""
+        for link, pollers in self._hosts.values():
+            self._hosts[link.host] = (link, [poller for poller in pollers if wanted(poller.source)])
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -177,5 +189,4 @@ class Fleet:
 
     async def close_sources(self) -> None:
         """Close every source that was read without a polling task."""
-        sources = (poller.source.close() for _, pollers in self._hosts.values() for poller in pollers)
-        await asyncio.gather(*sources, return_exceptions=True)
+        await asyncio.gather(*(poller.source.close() for poller in self._pollers()), return_exceptions=True)

@@ -1,0 +1,79 @@
+"""Starts the command line or the screen, importing no more than that needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+#: Where each command lives; imported only when it is called.
+COMMANDS = {
+    "check": ("debugtui.headless.check", "check", "Read every source once and say what is wrong."),
+    "config": ("debugtui.headless.config_commands", "config", "Write, check or find the configuration."),
+    "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that the screen starts at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None where there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        module, name, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from debugtui import __version__
+
+        click.echo(f"debugtui {__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration file, instead of the user's own.")
+@click.option("--version", is_flag=True, callback=_version, is_eager=True, expose_value=False, help="Print the version.")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    """Watch, diagnose and repair production on KVM hosts, from one terminal.
+
+    Without a command: open the screen.
+    """
+    ctx.obj = {"config": config, "open_screen": _open_screen}
+    if ctx.invoked_subcommand is None:
+        ctx.exit(_open_screen(config_path=config))
+
+
+def _open_screen(**options: object) -> int:
+    from debugtui.app import run
+
+    return run(**options)  # type: ignore[arg-type] # the one caller that passes through
+
+
+def main() -> None:
+    """Entry point of the program `debugtui`."""
+    sys.exit(cli(prog_name="debugtui", standalone_mode=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""From a configuration to the parts of a fleet: a link and its sources for each host.
+
+The client libraries are heavy; each is imported here, and only where the configuration needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from debugtui.config.ask import Asker
+from debugtui.config.models import Config, HostConfig, PostgresConfig
+from debugtui.config.secrets import resolve
+from debugtui.fleet.fleet import Fleet, HostParts
+from debugtui.hosts.link import Link
+from debugtui.hosts.open import open_link
+from debugtui.sources.base import Source
+
+LIBVIRT_DEFAULT = "qemu:///system"
+DOCKER_DEFAULT = "unix:///var/run/docker.sock"
+
+#: Makes the libvirt source of a host; the demo gives its own.
+LibvirtFactory = Callable[[Link, str], Source]
+
+
+def build_fleet(config: Config, asker: Asker, *, libvirt_factory: LibvirtFactory | None = None) -> Fleet:
+    """Return a fleet of every configured host; nothing is connected yet."""
+    return Fleet(
+        (host_parts(host, asker, libvirt_factory) for host in config.hosts),
+        refresh=config.ui.refresh,
+    )
+
+
+def host_parts(host: HostConfig, asker: Asker, libvirt_factory: LibvirtFactory | None = None) -> HostParts:
+    """Return the link and the sources of one host."""
+    link = open_link(host, asker)
+    return HostParts(link, tuple(_sources(host, link, asker, libvirt_factory)))
+
+
+def _sources(
+    host: HostConfig, link: Link, asker: Asker, libvirt_factory: LibvirtFactory | None
+) -> Iterator[tuple[Source, bool]]:
+    if host.system:
+        from debugtui.sources.system import SystemSource
+
+        yield SystemSource(link), True
+    if host.libvirt is not False:
+        yield (libvirt_factory or _libvirt)(link, host.libvirt or LIBVIRT_DEFAULT), host.libvirt is not None
+    if host.docker is not False:
+        from debugtui.sources.docker import DockerSource
+
+        yield DockerSource(link, host.docker or DOCKER_DEFAULT), host.docker is not None
+    for database in host.postgres:
+        from debugtui.sources.postgres import PostgresSource
+
+        yield PostgresSource(link, database.name, database.dsn, _password(host, database, asker)), True
+
+
+def _libvirt(link: Link, uri: str) -> Source:
+    from debugtui.sources.libvirt import LibvirtSource
+
+    return LibvirtSource(link, uri)
+
+
+def _password(host: HostConfig, database: PostgresConfig, asker: Asker) -> Callable[[], Awaitable[str | None]]:
+    async def password() -> str | None:
+        if database.password is None:
+            return None
+        return await resolve(
+            database.password,
+            name=f"password of {host.name}/postgres/{database.name}",
+            purpose=f"to watch the database {database.name} on {host.name}",
+            asker=asker,
+        )
+
+    return password
