@@ -41,9 +41,19 @@ def alerts_of(view: FleetView) -> dict[str, Alert]:
 
 def vm(**changes: object) -> Vm:
     values: dict = {
-        "name": "web-01", "uuid": "u", "id": 1, "state": "running", "reason": "booted", "vcpus": 2, "vcpus_max": 2,
-        "cpu_percent": 10.0, "memory_bytes": 1 << 30, "memory_max_bytes": 1 << 30, "memory_used_bytes": None, "rss_bytes": None,
-    }  # fmt: skip
+        "name": "web-01",
+        "uuid": "u",
+        "id": 1,
+        "state": "running",
+        "reason": "booted",
+        "vcpus": 2,
+        "vcpus_max": 2,
+        "cpu_percent": 10.0,
+        "memory_bytes": 1 << 30,
+        "memory_max_bytes": 1 << 30,
+        "memory_used_bytes": None,
+        "rss_bytes": None,
+    }
     return Vm(**{**values, **changes})
 
 
@@ -53,11 +63,25 @@ def libvirt(*vms: Vm) -> LibvirtReading:
 
 def container(**changes: object) -> Container:
     values: dict = {
-        "id": "c1", "name": "api", "image": "coach/api:1", "image_id": "i", "command": "api", "project": "coach",
+        "id": "c1",
+        "name": "api",
+        "image": "coach/api:1",
+        "image_id": "i",
+        "command": "api",
+        "project": "coach",
         "service": "api",
-                "state": "running", "status": "Up 2 hours", "health": "healthy", "exit_code": 0, "oom_killed": False, "restarts": 0,
-        "restart_policy": "always", "looping": False, "created_at": START, "started_at": START, "finished_at": None,
-    }  # fmt: skip
+        "state": "running",
+        "status": "Up 2 hours",
+        "health": "healthy",
+        "exit_code": 0,
+        "oom_killed": False,
+        "restarts": 0,
+        "restart_policy": "always",
+        "looping": False,
+        "created_at": START,
+        "started_at": START,
+        "finished_at": None,
+    }
     return Container(**{**values, **changes})
 
 
@@ -67,26 +91,56 @@ def docker(*containers: Container) -> DockerReading:
 
 def postgres(**changes: object) -> PostgresReading:
     values: dict = {
-        "taken_at": START, "database": "coach", "server_version": "15.18", "version_num": 150018, "role": "monitor",
-        "in_recovery": False, "started_at": START, "connections": 10, "max_connections": 100, "reserved_connections": 3,
-    }  # fmt: skip
+        "taken_at": START,
+        "database": "coach",
+        "server_version": "15.18",
+        "version_num": 150018,
+        "role": "monitor",
+        "in_recovery": False,
+        "started_at": START,
+        "connections": 10,
+        "max_connections": 100,
+        "reserved_connections": 3,
+    }
     return PostgresReading(**{**values, **changes})
 
 
 def node(pid: int, depth: int, waits: float | None = None, **changes: object) -> LockNode:
     values: dict = {
-        "pid": pid, "depth": depth, "parent": None, "application": "api", "user": "coach", "state": "active", "query": "UPDATE",
-        "lock_mode": "", "lock_on": "", "held": "", "waits_s": waits, "age_s": 100.0, "waiters": 0 if depth else 2,
-    }  # fmt: skip
+        "pid": pid,
+        "depth": depth,
+        "parent": None,
+        "application": "api",
+        "user": "coach",
+        "state": "active",
+        "query": "UPDATE",
+        "lock_mode": "",
+        "lock_on": "",
+        "held": "",
+        "waits_s": waits,
+        "age_s": 100.0,
+        "waiters": 0 if depth else 2,
+    }
     return LockNode(**{**values, **changes})
 
 
 def session(**changes: object) -> Session:
     values: dict = {
-        "pid": 4711, "database": "coach", "user": "coach", "application": "api", "client": "", "backend_type": "client backend",
-        "state": "active", "wait_event_type": "", "wait_event": "", "backend_start": START, "xact_start": START,
-        "query_start": START, "state_change": START, "query": "SELECT 1",
-    }  # fmt: skip
+        "pid": 4711,
+        "database": "coach",
+        "user": "coach",
+        "application": "api",
+        "client": "",
+        "backend_type": "client backend",
+        "state": "active",
+        "wait_event_type": "",
+        "wait_event": "",
+        "backend_start": START,
+        "xact_start": START,
+        "query_start": START,
+        "state_change": START,
+        "query": "SELECT 1",
+    }
     return Session(**{**values, **changes})
 
 
