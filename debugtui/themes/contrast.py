@@ -37,7 +37,8 @@ def ratio(one: RGB, other: RGB) -> float:
 
 def as_256(rgb: RGB) -> RGB:
     """Return the colour that a terminal with 256 colours shows for `rgb`, by the conversion the screen's writer uses."""
-    return tuple(RichColor.from_rgb(*rgb).downgrade(ColorSystem.EIGHT_BIT).get_truecolor())
+    red, green, blue = RichColor.from_rgb(*rgb).downgrade(ColorSystem.EIGHT_BIT).get_truecolor()
+    return red, green, blue
 
 
 def resolve(variables: dict[str, str], text: str, ground: str) -> tuple[RGB, RGB]:

@@ -146,7 +146,6 @@ def _theme(name: str, palette: Palette) -> Theme:
 
 def _mono() -> Theme:
     """Build the theme of a terminal without colour: its own two colours, weight, reverse video and glyphs."""
-    default = dict.fromkeys(("primary", "secondary", "accent", "warning", "error", "success"), "ansi_default")
     plain = dict.fromkeys(
         (
             "text", "text-muted", "text-disabled", "text-primary", "text-secondary", "text-accent", "text-success",
@@ -163,13 +162,18 @@ def _mono() -> Theme:
     return Theme(
         name=MONO_THEME,
         ansi=True,
+        primary="ansi_default",
+        secondary="ansi_default",
+        accent="ansi_default",
+        warning="ansi_default",
+        error="ansi_default",
+        success="ansi_default",
         foreground="ansi_default",
         background="ansi_default",
         surface="ansi_default",
         panel="ansi_default",
         boost="ansi_default",
         variables=plain | styles,
-        **default,
     )
 
 

@@ -1,0 +1,46 @@
+"""Text measured in terminal cells, and made safe one last time before it is painted."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rich.cells import cell_len, split_text
+
+from debugtui.model.text import line
+
+ELLIPSIS = "…"
+
+
+@lru_cache(maxsize=8_192)
+def _safe(text: str) -> str:
+    return line(text)
+
+
+def safe(text: str) -> str:
+    """Return `text` without anything that a terminal would obey.
+
+    Sources clean what they read; this is the last door, so that a forgotten path shows a mark and not an effect.
+    """
+    return text if text.isprintable() else _safe(text)
+
+
+@lru_cache(maxsize=8_192)
+def _fit_wide(text: str, width: int, right: bool) -> str:
+    length = cell_len(text)
+    if length > width:
+        head, _ = split_text(text, width - 1)
+        text = head + ELLIPSIS
+        length = cell_len(text)
+    padding = " " * (width - length)
+    return padding + text if right else text + padding
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """Return `text` cut or padded to exactly `width` cells; a cut text ends with an ellipsis."""
+    if width <= 0:
+        return ""
+    if not text.isascii():
+        return _fit_wide(text, width, right)
+    if len(text) > width:
+        return text[: width - 1] + ELLIPSIS
+    return text.rjust(width) if right else text.ljust(width)
