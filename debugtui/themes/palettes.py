@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from textual.app import App
 from textual.theme import Theme
@@ -185,7 +186,7 @@ THEMES: tuple[Theme, ...] = (
 )
 
 
-def register(app: App[object]) -> None:
+def register(app: App[Any]) -> None:
     """Make the themes known to `app`."""
     for theme in THEMES:
         app.register_theme(theme)

@@ -25,10 +25,11 @@ def row_line(row: Row, columns: Sequence[Column], places: Sequence[Place], width
     """Return one row. `style` is the cursor's, or empty; `fold` is the sign before a heading."""
     mark = CURSOR_MARK if style else " "
     if row.heading:
-        text = safe(cell_of(row, 0, columns[0]).text)
+        cell = cell_of(row, 0, columns[0])
+        text = safe(cell.text)
         room = max(0, width - MARK_WIDTH)
         return _pad(
-            [Piece(mark, style, MARK_WIDTH), Piece(fit(f"{fold} {text}" if fold else text, room), style or "heading", room)],
+            [Piece(mark, style, MARK_WIDTH), Piece(fit(f"{fold} {text}" if fold else text, room), style or cell.tone or "heading", room)],
             width,
             style,
         )

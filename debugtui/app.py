@@ -1,0 +1,422 @@
+"""The Textual application: wires fleet, screens, keys and palette; everything heavy is imported after the first frame."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import SystemCommand
+from textual.binding import BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from debugtui.alerts.book import AlertBook
+from debugtui.model.alerts import Alert
+from debugtui.model.clock import Clock, SystemClock
+from debugtui.model.source import FleetView, Kind
+from debugtui.model.target import Target
+from debugtui.screens.console import Console, PaintedScreen
+from debugtui.screens.keys import bindings
+from debugtui.screens.main import MainScreen
+from debugtui.screens.palette import ActionProvider, TargetProvider
+from debugtui.themes import DEFAULT_THEME, THEMES, choose, register
+from debugtui.themes.tones import Tone
+from debugtui.widgets.bar import Bar
+from debugtui.widgets.line_table import LineTable
+
+if TYPE_CHECKING:
+    from debugtui.config.models import Config
+    from debugtui.fleet.fleet import Fleet
+
+#: Seconds between two looks at whether something changed. Updates that arrive in between share one frame.
+TICK = 0.5
+#: Frames waiting for the terminal above which nothing more is painted: on a slow link the queue is what the operator waits for.
+BACKLOG = 3
+REFRESH_RANGE = (0.5, 60.0)
+
+_log = logging.getLogger(__name__)
+
+
+class DebugTui(Console):
+    """The application."""
+
+    TITLE = "DebugTUI"
+    CSS = """
+    Toast { background: $panel; color: $foreground; }
+    """
+    MODES: ClassVar[dict[str, Any]] = {"fleet": MainScreen}
+    DEFAULT_MODE = "fleet"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[Any]] = {ActionProvider, TargetProvider}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for binding in bindings("app", {"help": "show_help"}) if binding.id != "app.palette"
+    ]
+
+    def __init__(
+        self,
+        *,
+        config_path: Path | None = None,
+        config: Config | None = None,
+        fleet: Fleet | None = None,
+        clock: Clock | None = None,
+        demo: Any = None,
+    ) -> None:
+        """Prepare; nothing is read or connected before the first frame.
+
+        Args:
+            config_path: the configuration file; None: the user's own.
+            config: a configuration that is there already (the demo's).
+            fleet: a fleet that is there already (tests).
+            clock: time; the machine's where not given.
+            demo: the demo's handle, closed at the end; None outside the demo.
+        """
+        super().__init__()
+        self.clock = clock or SystemClock()
+        self.fleet = fleet
+        self.view = FleetView(self.clock.now())
+        self.alerts: tuple[Alert, ...] = ()
+        self.operator_keys: dict[str, str] = {}
+        self._config_path = config_path
+        self._config = config
+        self._demo = demo
+        self._book = AlertBook()
+        self._paused = False
+        self._painted_version = -1
+        self._painted_second = -1
+        self._header_words: tuple[tuple[str, Tone], ...] = ()
+        register(self)
+        self.theme = choose(DEFAULT_THEME, no_color=self.no_color)
+
+    # Start and end
+
+    def on_mount(self) -> None:
+        """Paint the empty screen first; everything else comes after it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._ended_by, number)
+        self.set_interval(TICK, self._tick)
+        self.call_after_refresh(self._begin)
+
+    def _ended_by(self, number: signal.Signals) -> None:
+        self.exit(return_code=128 + number)
+
+    def _begin(self) -> None:
+        self._header()
+        self.run_worker(self._connect(), name="connect", exit_on_error=False)
+
+    async def _connect(self) -> None:
+        try:
+            if self.fleet is None:
+                self.fleet = await self._build()
+            if self.fleet is not None:
+                self.attend()
+                await self.fleet.start()
+        except Exception as error:  # noqa: BLE001 - a fault of ours: say so on the screen instead of dying without a word
+            _log.exception("starting")
+            await self._trouble("DebugTUI could not start", [f"{type(error).__name__}: {error}"])
+
+    async def _build(self) -> Fleet | None:
+        """Load the configuration and build the fleet; None where the operator must mend something first."""
+        from debugtui.screens.ask import ScreenAsker
+
+        load_module, build_module = await asyncio.to_thread(_heavy_imports)
+        config = self._config
+        if config is None:
+            try:
+                config = await asyncio.to_thread(load_module.load_or_none, self._config_path)
+            except load_module.ConfigError as error:
+                await self._trouble("The configuration has errors", str(error).splitlines())
+                return None
+        if config is None:
+            await self._first_start()
+            return None
+        self._apply(config)
+        factory = getattr(self._demo, "libvirt_factory", None)
+        fleet: Fleet = build_module.build_fleet(config, ScreenAsker(self), libvirt_factory=factory)
+        return fleet
+
+    def _apply(self, config: Config) -> None:
+        """Take theme and keys from the configuration."""
+        self._config = config
+        self.operator_keys = dict(config.ui.keys)
+        self.set_keymap(self.operator_keys)
+        wanted = config.ui.theme if config.ui.theme in self.available_themes else DEFAULT_THEME
+        self.theme = choose(wanted, no_color=self.no_color)
+
+    async def _trouble(self, title: str, issues: list[str]) -> None:
+        from debugtui.screens.trouble import TroubleScreen
+
+        await self.push_screen(TroubleScreen(title, issues))
+
+    async def _first_start(self) -> None:
+        from debugtui.screens.connect import ConnectScreen
+
+        await self.push_screen(ConnectScreen(self._config_path), self._configured)
+
+    def _configured(self, saved: bool | None) -> None:
+        if saved:
+            self._config = None
+            self.run_worker(self._connect(), name="connect", exit_on_error=False)
+        else:
+            self.exit()
+
+    async def action_reload(self) -> None:
+        """Read the configuration again, after the operator mended it."""
+        self.pop_screen()
+        self._config = None
+        await self._connect()
+
+    async def on_unmount(self) -> None:
+        """End every task, connection and thread."""
+        if self.fleet is not None:
+            await self.fleet.stop()
+
+    def _fatal_error(self) -> None:
+        # Textual's own prints the local variables of every frame, and those may hold a password. Ours goes to the log, which
+        # redacts; the terminal gets one sentence.
+        _log.error("the screen crashed", exc_info=True)
+        error = sys.exc_info()[1]
+        name = type(error).__name__ if error is not None else "an unknown error"
+        self._exit_renderables.append(Content(f"DebugTUI crashed ({name}). {_log_place()}").plain)
+        self.bell()
+        self._close_messages_no_wait()
+
+    # Painting
+
+    def _tick(self) -> None:
+        second = int(self.clock.now().timestamp())
+        changed = self.fleet is not None and self.fleet.version != self._painted_version
+        if not changed and second == self._painted_second:
+            return
+        if self._backlog() > BACKLOG:
+            return
+        self._painted_second = second
+        self.repaint()
+
+    def _backlog(self) -> int:
+        """Return how many writes wait for the terminal; 0 where the driver does not tell."""
+        writer = getattr(self._driver, "_writer_thread", None)
+        queue = getattr(writer, "_queue", None)
+        return queue.qsize() if queue is not None else 0
+
+    def repaint(self) -> None:
+        """Paint the screen from the newest view now."""
+        if self.fleet is not None and not self._paused:
+            self._painted_version = self.fleet.version
+            self.view = self.fleet.view()
+            self.alerts = self._book.update(self.view)
+            for screen in self.screen_stack:
+                if isinstance(screen, MainScreen):
+                    self._header_words = tuple(screen.header_words(self.view))
+            if isinstance(self.screen, (MainScreen, PaintedScreen)):
+                self.screen.paint(self.view, self.alerts)
+        self._header()
+
+    def _header(self) -> None:
+        left: list[tuple[str, Tone]] = [("DebugTUI", "heading")]
+        if self._demo is not None:
+            left.append(("DEMO: nothing here is real", "accent"))
+        left += self._header_words
+        right: list[tuple[str, Tone]] = []
+        if self._paused:
+            right.append(("PAUSED", "warn"))
+        if self.fleet is not None:
+            right.append((f"every {self.fleet.refresh:g} s", "dim"))
+        right.append((f"{self.clock.now().astimezone():%H:%M:%S}", ""))
+        for bar in self.screen.query("#header").results(Bar):
+            bar.show(left, right)
+
+    def attend(self) -> None:
+        """Tell the fleet what the operator looks at now."""
+        if self.fleet is None:
+            return
+        from debugtui.fleet.fleet import Attention
+
+        screen = self.screen
+        opened = getattr(screen, "opened_source", None)
+        if isinstance(screen, MainScreen):
+            only = screen.only_host
+            self.fleet.attend(Attention(kinds=screen.visible_kinds, hosts=frozenset({only}) if only else None))
+        elif opened is not None:
+            self.fleet.attend(Attention(kinds=frozenset({Kind.SYSTEM}), hosts=frozenset({opened[0]}), opened=opened))
+
+    # What screens ask for
+
+    def open_target(self, target: Target) -> None:
+        """Open the detail screen of a target."""
+        from debugtui.screens.details import detail_screen
+
+        screen = detail_screen(target, self.view)
+        if screen is None:
+            self.say(f"nothing more is known of {target}")
+            return
+        self.push_screen(screen, lambda _: self._returned())
+        self.call_after_refresh(self._opened)
+
+    def _opened(self) -> None:
+        self.attend()
+        self.repaint()
+
+    def _returned(self) -> None:
+        self.attend()
+        self.repaint()
+
+    def say(self, text: str, tone: Tone = "") -> None:
+        """Show a short message, as plain text."""
+        severity = {"bad": "error", "warn": "warning"}.get(tone, "information")
+        self.notify(text, markup=False, severity=severity, timeout=6)  # type: ignore[arg-type] # one of the three
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy text to the terminal's clipboard and to a file, and say where."""
+        from debugtui.config.paths import state_dir
+        from debugtui.config.redaction import redact
+
+        safe = redact(text)
+        folder = state_dir() / "copies"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in what)[:60]
+        path = folder / f"{self.clock.now():%Y%m%d-%H%M%S}-{name}.txt"
+        path.write_text(safe, encoding="utf-8")
+        path.chmod(0o600)
+        if len(safe) < 100_000:
+            self.copy_to_clipboard(safe)
+            self.say(f"copied to {path}, and to the terminal's clipboard if it allows that")
+        else:
+            self.say(f"copied to {path} (too long for the terminal's clipboard)")
+
+    # Actions
+
+    def action_show_help(self) -> None:
+        """Show the keys of this screen."""
+        from debugtui.screens.help import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            return
+        bound = {(binding.binding.id or "").partition(".")[0] for binding in self.screen.active_bindings.values()}
+        scopes = [scope for scope in ("main", "detail", "table", "log", "app") if scope in bound]
+        self.push_screen(HelpScreen(scopes, self.operator_keys, self.screen.HELP or ""))
+
+    def action_pause(self) -> None:
+        """Freeze the tables, or let them go on."""
+        self._paused = not self._paused
+        self.repaint()
+
+    def action_read_now(self) -> None:
+        """Read every source now."""
+        if self.fleet is not None:
+            self.fleet.read_now()
+            self.say("reading everything now")
+
+    def _set_refresh(self, factor: float) -> None:
+        if self.fleet is not None:
+            low, high = REFRESH_RANGE
+            self.fleet.set_refresh(min(high, max(low, self.fleet.refresh * factor)))
+            self._header()
+
+    def action_slower(self) -> None:
+        """Read half as often."""
+        self._set_refresh(2)
+
+    def action_faster(self) -> None:
+        """Read twice as often."""
+        self._set_refresh(0.5)
+
+    def action_copy(self) -> None:
+        """Copy what is under the cursor."""
+        found = self.screen.text_to_copy() if isinstance(self.screen, PaintedScreen) else _row_text(self.focused)
+        if found is None:
+            self.say("nothing under the cursor to copy")
+        else:
+            self.copy(*found)
+
+    def action_jump(self) -> None:
+        """Show a letter over each place one can go to."""
+        from debugtui.screens.jump import JumpScreen
+
+        def jumped(widget: Widget | None) -> None:
+            if widget is not None:
+                widget.focus()
+
+        self.push_screen(JumpScreen([widget for widget in self.screen.focus_chain if widget.region]), jumped)
+
+    def action_theme(self) -> None:
+        """Switch to the next of our themes."""
+        names = [theme.name for theme in THEMES]
+        place = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(place + 1) % len(names)]
+        self.say(f"theme {self.theme}")
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Save the screen as an SVG file."""
+        from debugtui.config.paths import state_dir
+
+        folder = state_dir() / "pictures"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = folder / f"{self.clock.now():%Y%m%d-%H%M%S}.svg"
+        file.write_text(self.export_screenshot(title="DebugTUI"), encoding="utf-8")
+        self.say(f"saved {file}")
+
+    def action_leave(self) -> None:
+        """Leave."""
+        self.exit()
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.exit()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Textual's own commands are in the action table already."""
+        return ()
+
+
+def _heavy_imports() -> tuple[Any, Any]:
+    """Import what connects and polls, in a thread, while the first frame is on the screen."""
+    from debugtui.config import load
+    from debugtui.fleet import build
+
+    return load, build
+
+
+def _row_text(widget: Widget | None) -> tuple[str, str] | None:
+    if not isinstance(widget, LineTable) or widget.cursor_row is None:
+        return None
+    row = widget.cursor_row
+    cells = [str(getattr(cell, "text", cell)) for cell in row.cells if cell not in (None, "")]
+    return f"{row.key}\t" + "\t".join(cells), row.key
+
+
+def _log_place() -> str:
+    from debugtui.config.logfile import log_file
+
+    return f"Its log is {log_file()}."
+
+
+def unusable_terminal() -> str | None:
+    """Return why a full screen cannot be drawn here; None where it can."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return "debugtui needs a terminal; for scripts there is: debugtui check --json"
+    if os.environ.get("TERM", "dumb") in ("dumb", ""):
+        return "this terminal (TERM=dumb) cannot draw a full screen; there is: debugtui check"
+    return None
+
+
+def run(config_path: Path | None = None, demo: Any = None) -> int:
+    """Open the screen; return the exit code of the process."""
+    reason = unusable_terminal()
+    if reason is not None:
+        sys.stderr.write(f"{reason}\n")
+        return 2
+    from debugtui.config.logfile import log_to_file
+
+    log_to_file()
+    app = DebugTui(config_path=config_path, config=getattr(demo, "config", None), demo=demo)
+    app.run(mouse=True)
+    return app.return_code or 0

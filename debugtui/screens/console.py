@@ -1,0 +1,72 @@
+"""What every screen may ask of the application, without knowing it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.screen import Screen
+
+from debugtui.model.alerts import Alert
+from debugtui.model.clock import Clock
+from debugtui.model.source import FleetView
+from debugtui.model.target import Target
+from debugtui.themes.tones import Tone
+
+if TYPE_CHECKING:
+    from debugtui.fleet.fleet import Fleet
+
+
+class Console(App[int]):
+    """The application as screens see it.
+
+    Attributes:
+        clock: time; tests give their own.
+        view: the newest view of the fleet that was painted.
+        alerts: what holds in that view, worst first.
+        fleet: the supervisor; None until the first frame is painted.
+        operator_keys: keys that the configuration changed, by action id.
+    """
+
+    clock: Clock
+    view: FleetView
+    alerts: tuple[Alert, ...]
+    fleet: Fleet | None
+    operator_keys: dict[str, str]
+
+    @abstractmethod
+    def repaint(self) -> None:
+        """Paint the screen from the newest view now."""
+
+    @abstractmethod
+    def attend(self) -> None:
+        """Tell the fleet what the operator looks at now."""
+
+    @abstractmethod
+    def open_target(self, target: Target) -> None:
+        """Open the detail screen of a target."""
+
+    @abstractmethod
+    def say(self, text: str, tone: Tone = "") -> None:
+        """Show a short message. It is plain text, never markup."""
+
+    @abstractmethod
+    def copy(self, text: str, what: str) -> None:
+        """Copy text to the terminal's clipboard and to a file, and say where.
+
+        Args:
+            text: what to copy; it is redacted once more.
+            what: what it is, in a word or two, for the message and the file's name.
+        """
+
+
+class PaintedScreen(Screen[Any]):
+    """A screen that is painted from views of the fleet."""
+
+    def paint(self, view: FleetView, alerts: tuple[Alert, ...]) -> None:
+        """Show a view; called after every change, at most a few times a second."""
+
+    def text_to_copy(self) -> tuple[str, str] | None:
+        """Return (text, what it is) of what is under the cursor; None where there is nothing to copy."""
+        return None

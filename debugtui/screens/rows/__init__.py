@@ -1,0 +1,1 @@
+"""From readings to table rows: pure functions, one file per pane."""
