@@ -30,6 +30,7 @@ from debugtui.themes import DEFAULT_THEME, THEMES, choose, register
 from debugtui.themes.tones import Tone
 from debugtui.widgets.bar import Bar
 from debugtui.widgets.line_table import LineTable
+from debugtui.widgets.spans import economical
 
 if TYPE_CHECKING:
     from debugtui.config.models import Config
@@ -190,6 +191,10 @@ class DebugTui(Console):
         self._close_messages_no_wait()
 
     # Painting
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        # A private hook of the pinned Textual: the one place where updates go to the terminal.
+        super()._display(screen, economical(renderable))
 
     def _tick(self) -> None:
         second = int(self.clock.now().timestamp())

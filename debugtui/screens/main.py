@@ -31,8 +31,9 @@ from debugtui.widgets.pane import Pane
 #: What the key line shows, most useful first.
 KEY_LINE = (
     "table.select", "table.filter", "table.sort", "main.zoom", "main.zoom_host", "app.pause", "app.jump", "main.databases",
-    "app.palette", "app.help",
 )  # fmt: skip
+#: And what it always has room for.
+KEY_LINE_RIGHT = ("app.palette", "app.help")
 
 
 class MainScreen(Screen[None]):
@@ -139,7 +140,8 @@ class MainScreen(Screen[None]):
     def _show_keys(self) -> None:
         words: list[Word] = [("1-7 pane", "")]
         words += [(f"{key} {label}", "") for key, label in hints(KEY_LINE, self.app.operator_keys)]
-        self.query_one("#keys", Bar).show(words)
+        always: list[Word] = [(f"{key} {label}", "") for key, label in hints(KEY_LINE_RIGHT, self.app.operator_keys)]
+        self.query_one("#keys", Bar).show(words, always)
 
     # What is shown
 

@@ -14,9 +14,9 @@ from debugtui.widgets.table_rows import Cell, Column, Row
 
 COLUMNS = (
     Column("severity", "", width=1),
-    Column("message", "what", min_width=10),
+    Column("message", "what", min_width=22),
     Column("host", "host", width=10, priority=3),
-    Column("age", "age", width=6, align="right"),
+    Column("age", "age", width=6, align="right", priority=1),
 )
 
 TONES: dict[Severity, Tone] = {Severity.CRITICAL: "bad", Severity.HIGH: "warn", Severity.MEDIUM: "", Severity.LOW: "dim"}

@@ -11,7 +11,7 @@ from debugtui.widgets.format import age, percent
 from debugtui.widgets.table_rows import Cell, Column, Row
 
 COLUMNS = (
-    Column("host", "host", min_width=8),
+    Column("host", "host", min_width=7),
     Column("cpu", "cpu", width=7, align="right"),
     Column("mem", "mem", width=6, align="right", priority=1),
     Column("disk", "disk", width=5, align="right", priority=2),

@@ -1,0 +1,1 @@
+"""What the README claims about speed, as programs: `make bench` runs them all."""

@@ -1,0 +1,326 @@
+"""A host: its figures, filesystems, disks, network, its sources with what is wrong with them, storage pools, engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from debugtui.model.alerts import Alert
+from debugtui.model.docker import DockerReading
+from debugtui.model.libvirt import LibvirtReading
+from debugtui.model.source import FleetView, HostView, Kind, SourceStatus
+from debugtui.model.system import SystemReading
+from debugtui.model.target import Target
+from debugtui.screens.details.base import DetailScreen, table_of
+from debugtui.screens.rows.common import freshness_tone, freshness_words, seconds_since, tone_of_percent
+from debugtui.widgets.facts import Fact, Facts
+from debugtui.widgets.format import age, count, latency, percent, rate, size
+from debugtui.widgets.plot import Plot
+from debugtui.widgets.table_rows import Cell, Column, Row
+
+FILESYSTEMS = (
+    Column("mount", "mount", min_width=12),
+    Column("used", "used", width=6, align="right"),
+    Column("free", "free", width=7, align="right"),
+    Column("size", "size", width=7, align="right", priority=1),
+    Column("inodes", "inodes", width=6, align="right"),
+    Column("type", "type", width=8, priority=2),
+    Column("device", "device", min_width=12, priority=3),
+)
+DEVICES = (
+    Column("name", "name", min_width=10),
+    Column("read", "read", width=8, align="right"),
+    Column("write", "write", width=8, align="right"),
+    Column("reads", "reads/s", width=8, align="right", priority=1),
+    Column("writes", "writes/s", width=8, align="right", priority=1),
+    Column("busy", "busy", width=6, align="right"),
+)
+INTERFACES = (
+    Column("name", "name", min_width=10),
+    Column("rx", "received", width=9, align="right"),
+    Column("tx", "sent", width=9, align="right"),
+    Column("errors", "errors/s", width=9, align="right"),
+    Column("drops", "drops/s", width=9, align="right"),
+)
+SOURCES = (
+    Column("source", "source", width=12),
+    Column("state", "state", width=12),
+    Column("took", "took", width=8, align="right"),
+    Column("every", "every", width=7, align="right", priority=1),
+    Column("cost", "cost", width=6, align="right", priority=1),
+    Column("says", "says", min_width=20),
+)
+STORES = (
+    Column("name", "name", min_width=12),
+    Column("kind", "kind", width=12),
+    Column("state", "state", width=9),
+    Column("used", "used", width=7, align="right"),
+    Column("size", "size", width=7, align="right"),
+    Column("note", "note", min_width=14, priority=1),
+)
+IMAGES = (
+    Column("tag", "image", min_width=20),
+    Column("size", "size", width=7, align="right"),
+    Column("users", "used by", width=8, align="right"),
+    Column("age", "age", width=7, align="right"),
+)
+EVENTS = (
+    Column("age", "ago", width=7, align="right"),
+    Column("type", "type", width=10),
+    Column("action", "action", width=14),
+    Column("name", "name", min_width=12),
+    Column("detail", "detail", min_width=10),
+)
+
+
+class HostScreen(DetailScreen):
+    """Everything about one host that is not a VM, a container or a database."""
+
+    HELP = "One host: its own figures, its sources and what they lack, storage and networks, images and engine events."
+    TABS = (
+        ("overview", "Overview"),
+        ("sources", "Sources"),
+        ("filesystems", "Filesystems"),
+        ("devices", "Disks"),
+        ("interfaces", "Network"),
+        ("stores", "Storage & networks"),
+        ("images", "Images"),
+        ("events", "Events"),
+    )
+
+    def compose_tab(self, name: str) -> Iterable[Widget]:
+        """Yield the widgets of one tab."""
+        if name == "overview":
+            yield Facts(id="facts", classes="facts")
+            yield Plot("cpu %", low=0, high=100, id="plot-cpu")
+            yield Plot("memory %", low=0, high=100, id="plot-memory")
+            return
+        columns = {
+            "sources": SOURCES,
+            "filesystems": FILESYSTEMS,
+            "devices": DEVICES,
+            "interfaces": INTERFACES,
+            "stores": STORES,
+            "images": IMAGES,
+            "events": EVENTS,
+        }[name]
+        yield table_of(name, columns, "nothing here")
+
+    def find_status(self, view: FleetView) -> SourceStatus | None:
+        """Return the host's own source."""
+        return self.status_of(view, Kind.SYSTEM)
+
+    def concerns(self, alert: Alert) -> bool:
+        """Every alert of the host's own figures is meant."""
+        return alert.target.host == self.target.host and alert.target.kind == Kind.SYSTEM
+
+    def paint_tab(self, name: str, view: FleetView) -> None:
+        """Paint one tab."""
+        host = next((host for host in view.hosts if host.name == self.target.host), None)
+        if host is None:
+            return
+        system = self._status.reading if self._status is not None else None
+        reading = system if isinstance(system, SystemReading) else None
+        if name == "overview":
+            self._paint_overview(host, reading, view)
+        elif name == "sources":
+            self.table(name).set_rows(source_rows(host, view))
+        elif name in ("stores", "images", "events"):
+            self.table(name).set_rows(_stored(name, host, view))
+        elif reading is not None:
+            self.table(name).set_rows(_MAKERS[name](reading))
+
+    def _paint_overview(self, host: HostView, reading: SystemReading | None, view: FleetView) -> None:
+        facts: list[Fact] = [("link", f"{host.link.state} ({host.address})", "" if host.link.state == "up" else "bad")]
+        if host.link.problem is not None:
+            facts.append(("why", str(host.link.problem), "bad"))
+            if host.link.retry_at is not None:
+                facts.append(("next attempt in", age(seconds_since(view.taken_at, host.link.retry_at)), "dim"))
+        if reading is not None:
+            facts += system_facts(reading)
+        self.query_one("#facts", Facts).show(facts)
+        if self.app.fleet is not None:
+            target = Target(host.name, Kind.SYSTEM)
+            for metric in ("cpu", "memory"):
+                series = self.app.fleet.series(target, metric)
+                self.query_one(f"#plot-{metric}", Plot).show(series.times, series.values)
+
+
+def system_facts(reading: SystemReading) -> list[Fact]:
+    """Return a host's figures as facts."""
+    swap = f"{size(reading.swap_used_bytes)} of {size(reading.swap_total_bytes)}" if reading.swap_total_bytes else "none"
+    cpu = (
+        f"{percent(reading.cpu_percent)} of {reading.cpus} cores, waiting for I/O {percent(reading.iowait_percent)}, "
+        f"stolen {percent(reading.steal_percent)}"
+    )
+    memory = (
+        f"{percent(reading.memory_percent)} of {size(reading.memory_total_bytes)}, "
+        f"{size(reading.memory_available_bytes)} available, swap {swap}"
+    )
+    facts: list[Fact] = [
+        ("host name", f"{reading.hostname}, Linux {reading.kernel}, up {age(reading.uptime_s)}", ""),
+        ("cpu", cpu, tone_of_percent(reading.cpu_percent, 70, 90)),
+        ("load", f"{reading.load1:.2f}  {reading.load5:.2f}  {reading.load15:.2f}", ""),
+        ("memory", memory, tone_of_percent(reading.memory_percent, 85, 95)),
+    ]
+    if reading.failed_units is not None:
+        units = ", ".join(reading.failed_units[:6]) or "none"
+        facts.append(("failed units", units, "bad" if reading.failed_units else ""))
+    return facts
+
+
+def source_rows(host: HostView, view: FleetView) -> list[Row]:
+    """Return a row for each source, and one for each thing that it could not read."""
+    rows: list[Row] = []
+    for source in host.sources:
+        says = str(source.problem) if source.problem else ""
+        cells = (
+            source.name,
+            Cell(freshness_words(source, view.taken_at), freshness_tone(source.freshness)),
+            latency(source.took_ms),
+            f"{source.interval_s:g} s",
+            percent(100 * source.cost_share),
+            Cell(says, "bad" if says else ""),
+        )
+        rows.append(Row(source.name, cells))
+        for index, gap in enumerate(source.reading.gaps if source.reading else ()):
+            text = f"without {gap.feature}: {gap.problem}"
+            rows.append(Row(f"{source.name}/{index}", ("", "", "", "", "", Cell(text, "warn")), indent="  "))
+    return rows
+
+
+def filesystem_rows(reading: SystemReading) -> list[Row]:
+    """Return a row for each filesystem."""
+    return [
+        Row(
+            one.mount,
+            (
+                one.mount,
+                Cell(percent(one.used_percent), tone_of_percent(one.used_percent, 90, 97)),
+                size(one.available_bytes),
+                size(one.size_bytes),
+                Cell(percent(one.inodes_percent), tone_of_percent(one.inodes_percent, 90, 97)),
+                Cell(one.fstype + (" ro" if one.read_only else ""), "dim"),
+                Cell(one.device, "dim"),
+            ),
+            sort=(one.mount, one.used_percent, one.available_bytes, one.size_bytes, one.inodes_percent, one.fstype, one.device),
+        )
+        for one in reading.filesystems
+    ]
+
+
+def device_rows(reading: SystemReading) -> list[Row]:
+    """Return a row for each disk."""
+    return [
+        Row(
+            one.name,
+            (one.name, rate(one.read_bytes_s), rate(one.write_bytes_s), count(one.reads_s), count(one.writes_s),
+             Cell(percent(one.busy_percent), tone_of_percent(one.busy_percent, 80, 95))),
+            sort=(one.name, one.read_bytes_s, one.write_bytes_s, one.reads_s, one.writes_s, one.busy_percent),
+        )
+        for one in reading.disks
+    ]  # fmt: skip
+
+
+def interface_rows(reading: SystemReading) -> list[Row]:
+    """Return a row for each network interface."""
+    return [
+        Row(
+            one.name,
+            (one.name, rate(one.rx_bytes_s), rate(one.tx_bytes_s), Cell(count(one.errors_s), "bad" if one.errors_s else ""),
+             Cell(count(one.drops_s), "warn" if one.drops_s else "")),
+            sort=(one.name, one.rx_bytes_s, one.tx_bytes_s, one.errors_s, one.drops_s),
+        )
+        for one in reading.interfaces
+    ]  # fmt: skip
+
+
+_MAKERS = {"filesystems": filesystem_rows, "devices": device_rows, "interfaces": interface_rows}
+
+
+def _stored(name: str, host: HostView, view: FleetView) -> list[Row]:
+    rows: list[Row] = []
+    for source in host.sources:
+        if isinstance(source.reading, LibvirtReading) and name == "stores":
+            rows += pool_rows(source.reading)
+        elif isinstance(source.reading, DockerReading):
+            if name == "stores":
+                rows += volume_rows(source.reading)
+            elif name == "images":
+                rows += image_rows(source.reading, view)
+            else:
+                rows += event_rows(source.reading, view)
+    return rows
+
+
+def pool_rows(reading: LibvirtReading) -> list[Row]:
+    """Return rows for libvirt's pools and networks."""
+    rows = [Row("pools", (Cell("libvirt pools", "heading"),), heading=True)]
+    for pool in reading.pools:
+        share = 100 * pool.allocation_bytes / pool.capacity_bytes if pool.capacity_bytes else None
+        state = Cell(pool.state, "" if pool.active else "warn")
+        used = Cell(percent(share), tone_of_percent(share, 90, 97))
+        rows.append(
+            Row(f"pool/{pool.name}", (pool.name, pool.type, state, used, size(pool.capacity_bytes), Cell(pool.path, "dim")))
+        )
+    rows.append(Row("networks", (Cell("libvirt networks", "heading"),), heading=True))
+    for network in reading.networks:
+        state = Cell("active" if network.active else "inactive", "" if network.active else "warn")
+        note = f"{network.bridge} {network.forward}" + (", autostart" if network.autostart else "")
+        rows.append(Row(f"network/{network.name}", (network.name, "network", state, "", "", Cell(note, "dim"))))
+    return rows
+
+
+def volume_rows(reading: DockerReading) -> list[Row]:
+    """Return rows for the engine's disk use, volumes and networks."""
+    rows = [
+        Row(
+            "engine",
+            (Cell(f"Docker {reading.version}, {reading.storage_driver}, {reading.root_dir}", "heading"),),
+            heading=True,
+        )
+    ]
+    use = reading.disk_use
+    if use is not None:
+        for name, value in (("layers", use.layers_bytes), ("containers", use.containers_bytes), ("volumes", use.volumes_bytes),
+                            ("build cache", use.build_cache_bytes), ("reclaimable", use.reclaimable_bytes)):  # fmt: skip
+            rows.append(Row(f"use/{name}", (name, "disk use", "", "", size(value), "")))
+    for volume in reading.volumes:
+        users = "unused" if volume.users == 0 else "" if volume.users is None else f"{volume.users} users"
+        cells = (volume.name, f"volume {volume.driver}", "", "", size(volume.size_bytes), Cell(users, "dim"))
+        rows.append(Row(f"volume/{volume.name}", cells))
+    for network in reading.networks:
+        note = "internal" if network.internal else network.scope
+        rows.append(Row(f"dnet/{network.id}", (network.name, f"net {network.driver}", "", "", "", Cell(note, "dim"))))
+    return rows
+
+
+def image_rows(reading: DockerReading, view: FleetView) -> list[Row]:
+    """Return a row for each image."""
+    return [
+        Row(
+            image.id,
+            (
+                Cell(", ".join(image.tags) or f"<none> {image.id[:19]}", "dim" if image.dangling else ""),
+                size(image.size_bytes),
+                "-" if image.containers is None else str(image.containers),
+                age(seconds_since(image.created_at, view.taken_at)),
+            ),
+            sort=(", ".join(image.tags), image.size_bytes, image.containers, seconds_since(image.created_at, view.taken_at)),
+        )
+        for image in reading.images
+    ]
+
+
+def event_rows(reading: DockerReading, view: FleetView) -> list[Row]:
+    """Return a row for each engine event, newest first."""
+    rows = []
+    for index, event in enumerate(sorted(reading.events, key=lambda event: event.at, reverse=True)):
+        bad = event.action in ("die", "oom", "kill")
+        cells = (
+            age(seconds_since(event.at, view.taken_at)), event.type, Cell(event.action, "warn" if bad else ""), event.name,
+            Cell(event.detail, "dim"),
+        )  # fmt: skip
+        rows.append(Row(f"{event.at.timestamp()}/{index}", cells))
+    return rows
