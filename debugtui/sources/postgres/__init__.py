@@ -1,0 +1,1 @@
+"""PostgreSQL: activity, lock tree, statements, tables, indexes, replication, settings."""

@@ -1,0 +1,194 @@
+"""One connection to one database: read only, limited, and safe through a pooler."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from debugtui.hosts.link import Endpoint
+from debugtui.model.source import Problem
+from debugtui.sources.base import SourceError
+from debugtui.sources.postgres.dial import detour, tls
+from debugtui.sources.postgres.dsn import Address
+from debugtui.sources.postgres.problems import OLDEST
+
+#: Seconds to connect, and for one query on our side; the server's own limit on a statement is `LIMITS`.
+CONNECT_TIMEOUT = 5.0
+QUERY_TIMEOUT = 6.0
+
+APPLICATION_NAME = "debugtui"
+
+#: What the server holds this session to.
+LIMITS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "5s",
+    "lock_timeout": "1s",
+    "idle_in_transaction_session_timeout": "10s",
+    "search_path": "pg_catalog",
+}
+
+# What PostgreSQL calls its encodings where Python's name differs.
+_CODECS = {
+    "UTF8": "utf-8",
+    "SQL_ASCII": "utf-8",
+    "WIN": "cp1251",
+    "KOI8R": "koi8-r",
+    "KOI8U": "koi8-u",
+    "EUC_JIS_2004": "euc_jis_2004",
+}
+
+Row = asyncpg.Record
+
+
+class Session:
+    """A connection with its limits set.
+
+    Behind a pooler in transaction mode nothing may be set for the session: it would stay on a server connection that the
+    application gets next. There (`pooled`) every query runs in a read-only transaction with its limits set locally.
+    """
+
+    def __init__(self, connection: asyncpg.Connection[Row], *, pooled: bool) -> None:
+        self._connection = connection
+        self._kept: dict[str, asyncpg.prepared_stmt.PreparedStatement[Row]] = {}
+        self.pooled = pooled
+        version = connection.get_server_version()
+        #: As `server_version_num`: 150018.
+        self.version = version.major * 10_000 + version.micro  # asyncpg calls the second number of 10 and newer `micro`
+
+    @property
+    def closed(self) -> bool:
+        """The connection is gone."""
+        return self._connection.is_closed()
+
+    async def fetch(self, sql: str, *args: object, keep: bool = False, timeout: float = QUERY_TIMEOUT) -> Sequence[Row]:
+        """Run one query.
+
+        Args:
+            sql: ASCII.
+            args: its parameters.
+            keep: it will be asked again and again: keep it prepared on the server (one round trip instead of two).
+            timeout: seconds; the server is told to stop working on it.
+        """
+        if self.pooled:
+            return await self._fetch_pooled(sql, args, timeout)
+        if not keep:
+            return await self._connection.fetch(sql, *args, timeout=timeout)
+        statement = self._kept.get(sql)
+        if statement is None:
+            statement = self._kept[sql] = await self._connection.prepare(sql, timeout=timeout)
+        return await statement.fetch(*args, timeout=timeout)
+
+    async def _fetch_pooled(self, sql: str, args: Sequence[object], timeout: float) -> Sequence[Row]:
+        local = "; ".join(
+            f"SET LOCAL {name} = '{value}'" for name, value in LIMITS.items() if name != "default_transaction_read_only"
+        )
+        await self._connection.execute(f"BEGIN TRANSACTION READ ONLY; {local}", timeout=timeout)
+        try:
+            return await self._connection.fetch(sql, *args, timeout=timeout)
+        finally:
+            if not self._connection.is_closed():
+                await self._connection.execute("ROLLBACK", timeout=timeout)
+
+    def drop(self) -> None:
+        """Cut the connection at once."""
+        self._connection.terminate()
+
+    async def close(self) -> None:
+        """Say goodbye, within a second."""
+        if not self._connection.is_closed():
+            try:
+                await self._connection.close(timeout=1.0)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                self._connection.terminate()
+
+
+async def connect(endpoint: Endpoint, address: Address, password: str) -> Session:
+    """Open a session.
+
+    Raises:
+        SourceError: the server is too old.
+        asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError: what the server or the way to it said.
+    """
+    try:
+        connection = await _open(endpoint, address, password, LIMITS)
+        pooled = False
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" not in str(error):
+            raise
+        connection = await _open(endpoint, address, password, {})  # PgBouncer's refusal of settings that it cannot track
+        pooled = True
+    try:
+        return await _ready(connection, pooled)
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+async def _open(endpoint: Endpoint, address: Address, password: str, settings: dict[str, str]) -> asyncpg.Connection[Row]:
+    options: dict[str, Any] = {
+        "host": address.socket_dir or address.host,
+        "port": address.port,
+        "user": address.user,
+        "database": address.database,
+        "password": password,  # never None: the operator's own PGPASSWORD and ~/.pgpass are for other servers
+        "ssl": tls(address),
+        "direct_tls": False,
+        "target_session_attrs": "any",
+        "timeout": CONNECT_TIMEOUT,
+        "statement_cache_size": 0,  # named statements break behind a pooler in transaction mode
+        "server_settings": {"application_name": APPLICATION_NAME, **settings},
+        "loop": detour(endpoint),
+    }
+    return await asyncpg.connect(**options)
+
+
+async def _ready(connection: asyncpg.Connection[Row], pooled: bool) -> Session:
+    version = connection.get_server_version()
+    if version.major < OLDEST:
+        text = f"PostgreSQL {version.major}.{version.minor} is too old"
+        raise SourceError(Problem(text, f"{OLDEST} and newer are supported"))
+    encoding = connection.get_settings().server_encoding
+    if encoding != "UTF8":
+        # Ask for the bytes as they are: a conversion fails on the first byte that is not what the database claims.
+        await connection.execute(f"SET client_encoding = '{_word(encoding)}'", timeout=CONNECT_TIMEOUT)
+    decode = codecs.getdecoder(codec_name(encoding))
+    await connection.set_type_codec(
+        "text", schema="pg_catalog", format="binary", encoder=str.encode, decoder=lambda data: decode(data, "replace")[0]
+    )
+    if not pooled:
+        # A pooler may also swallow what it does not know.
+        pooled = await connection.fetchval("SELECT current_setting('lock_timeout') <> '1s'", timeout=CONNECT_TIMEOUT)
+    if not pooled:
+        await _limit(connection, version.major)
+    return Session(connection, pooled=pooled)
+
+
+async def _limit(connection: asyncpg.Connection[Row], major: int) -> None:
+    """Set what only some versions or platforms know."""
+    if major >= 11:
+        await connection.execute(
+            "SET jit = off", timeout=CONNECT_TIMEOUT
+        )  # compiling a catalog query costs more than running it
+    if major >= 14:
+        try:
+            await connection.execute("SET client_connection_check_interval = '2s'", timeout=CONNECT_TIMEOUT)
+        except asyncpg.InvalidParameterValueError:
+            return  # this platform cannot watch a socket; the statement's own time limit remains
+
+
+def codec_name(encoding: str) -> str:
+    """Return Python's codec for a server encoding; SQL_ASCII may hold anything and is mostly UTF-8."""
+    if encoding in _CODECS:
+        return _CODECS[encoding]
+    name = encoding.lower().replace("win", "cp")
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "latin-1"
+
+
+def _word(text: Any) -> str:
+    return "".join(letter for letter in str(text) if letter.isalnum() or letter in "_-")
