@@ -1,0 +1,114 @@
+"""The tables of one host: its link, and what is watched on it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from debugtui.config.fields import (
+    Address,
+    DockerSocket,
+    Dsn,
+    Flag,
+    HostPath,
+    Jump,
+    LibvirtUri,
+    LocalPath,
+    Name,
+    Number,
+    Table,
+    Text,
+    Url,
+)
+from debugtui.config.secrets import SecretRef
+
+
+class BackupConfig(Table):
+    """Where backups of a database lie.
+
+    Attributes:
+        kind: `dump`: files of pg_dump.
+        path: a pattern of absolute paths on the host, `/var/backups/coach/*.dump`.
+    """
+
+    kind: Literal["dump"]
+    path: HostPath
+
+
+class PostgresConfig(Table):
+    """One PostgreSQL database, as seen from its host.
+
+    Attributes:
+        name: its name on the screen and in targets, unique on the host.
+        dsn: `postgresql://user@host:port/database` or with `?host=/dir&port=5433`, without a password; used to watch.
+        password: where the password of `dsn` is found; None: none is needed.
+        repair_dsn: the role that repairs; asked for only when a plan is approved. None: plans for it cannot be applied.
+        repair_password: where the password of `repair_dsn` is found.
+        backups: where its backups lie.
+    """
+
+    name: Name
+    dsn: Dsn
+    password: SecretRef | None = None
+    repair_dsn: Dsn | None = None
+    repair_password: SecretRef | None = None
+    backups: tuple[BackupConfig, ...] = ()
+
+
+class ExpectConfig(Table):
+    """What a sound answer looks like.
+
+    Attributes:
+        status: the HTTP status.
+        body: a text that the body holds; None: any body.
+    """
+
+    status: Number = Field(default=200, ge=100, le=599)
+    body: Text | None = None
+
+
+class WebConfig(Table):
+    """One web address, reached through its host.
+
+    Attributes:
+        name: its name on the screen and in targets, unique on the host.
+        url: what is fetched.
+        expect: what a sound answer looks like.
+        nginx: the configuration file of the nginx that serves it, on the host; None: no nginx is watched.
+        chrome: whether it is also opened in a browser.
+    """
+
+    name: Name
+    url: Url
+    expect: ExpectConfig = ExpectConfig()
+    nginx: HostPath | None = None
+    chrome: Flag = False
+
+
+class HostConfig(Table):
+    """One host.
+
+    Attributes:
+        name: its name on the screen and in targets, unique.
+        address: `local`, `ssh://[user@]host[:port]`, or an alias of `~/.ssh/config`.
+        identity: private key file; None: ssh's own rules.
+        known_hosts: file of known host keys; None: ssh's own rules.
+        jump: alias or address of the machine in between; None: ssh's own rules.
+        libvirt: URI as seen from the host. None: looked for at `qemu:///system`, quietly off where absent. False: off.
+        docker: `unix:///path` on the host. None: looked for at `/var/run/docker.sock`, quietly off where absent. False: off.
+        system: whether the host itself is watched (processor, memory, disks).
+        postgres: its databases.
+        web: its web addresses.
+    """
+
+    name: Name
+    address: Address
+    identity: LocalPath | None = None
+    known_hosts: LocalPath | None = None
+    jump: Jump | None = None
+    libvirt: LibvirtUri = None
+    docker: DockerSocket = None
+    system: Flag = True
+    postgres: tuple[PostgresConfig, ...] = ()
+    web: tuple[WebConfig, ...] = ()

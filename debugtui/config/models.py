@@ -1,0 +1,246 @@
+"""The whole configuration as immutable models; `docs/configuration.md` is its manual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from debugtui.config.cross import cross_faults
+from debugtui.config.faults import Place, fault, nearest, raise_faults
+from debugtui.config.fields import Flag, Name, Seconds, Table, Text, Url
+from debugtui.config.hosts import BackupConfig, ExpectConfig, HostConfig, PostgresConfig, WebConfig
+from debugtui.config.keymap import key_faults
+from debugtui.config.secrets import SecretRef
+from debugtui.model.target import Target
+
+__all__ = [
+    "THEMES",
+    "BackupConfig",
+    "BackupsConfig",
+    "Config",
+    "EscalationConfig",
+    "EscalationLevel",
+    "ExpectConfig",
+    "GroqConfig",
+    "HostConfig",
+    "HttpConfig",
+    "NotifyConfig",
+    "PostgresConfig",
+    "SecretRef",
+    "ServiceConfig",
+    "UiConfig",
+    "WebConfig",
+    "secrets_of",
+]
+
+#: The names of the themes. The themes themselves live above this room; a test compares the two lists.
+THEMES = ("rampart-dark", "rampart-light", "rampart-contrast", "rampart-mono")
+
+
+class UiConfig(Table):
+    """The screen.
+
+    Attributes:
+        theme: one of `THEMES`.
+        language: `en` or `fr`.
+        refresh: seconds between two reads of a source, 0.5 to 60; a slow source is read less often.
+        keys: action id to its keys, comma separated; an empty text takes an action's keys away.
+        mouse: False leaves the mouse to the terminal.
+    """
+
+    theme: str = "rampart-dark"
+    language: Literal["en", "fr"] = "en"
+    refresh: Seconds = Field(default=2.0, ge=0.5, le=60)
+    keys: dict[str, str] = Field(default_factory=dict)
+    mouse: Flag = True
+
+    @field_validator("theme")
+    @classmethod
+    def _known_theme(cls, value: str) -> str:
+        if value not in THEMES:
+            raise fault(f"unknown theme; there are {', '.join(THEMES)}", nearest(value, THEMES))
+        return value
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _flat(cls, value: object) -> object:
+        """Join `app.quit = "..."`, which TOML reads as a table in a table, to the action id that it means."""
+        if not isinstance(value, dict):
+            return value
+        flat: dict[Any, Any] = {}
+        for scope, keys in value.items():
+            flat.update({f"{scope}.{verb}": text for verb, text in keys.items()} if isinstance(keys, dict) else {scope: keys})
+        return flat
+
+    @field_validator("keys")
+    @classmethod
+    def _known_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        raise_faults("keys", (((action,), says, near) for action, says, near in key_faults(value)))
+        return value
+
+
+class GroqConfig(Table):
+    """One use of the Groq API.
+
+    Attributes:
+        name: its name on the screen and in targets (`groq/NAME`), unique.
+        base_url: where the API is.
+        api_key: where the key is found; None: asked for when it is first needed.
+        model: the model that is watched; None: no completion can be probed.
+        probe: `models` costs nothing; `completion` spends a token.
+    """
+
+    name: Name
+    base_url: Url = "https://api.groq.com"
+    api_key: SecretRef | None = None
+    model: Text | None = None
+    probe: Literal["models", "completion"] = "models"
+
+
+class HttpConfig(Table):
+    """One Prometheus, Loki, Alertmanager or Grafana.
+
+    Attributes:
+        name: its name on the screen and in targets, unique among its kind.
+        url: where its API is.
+        via: the host through whose link it is reached; None: from this machine.
+    """
+
+    name: Name
+    url: Url
+    via: str | None = None
+
+
+class NotifyConfig(Table):
+    """Whom to notify.
+
+    Attributes:
+        urls: where the notification URLs are found; each holds a token, so each is a secret.
+    """
+
+    urls: tuple[SecretRef, ...] = ()
+
+
+class BackupsConfig(Table):
+    """The objectives of backup and recovery, in seconds.
+
+    Attributes:
+        rpo: how much work may be lost: the greatest age of the newest backup.
+        rto: how long a restore may take.
+    """
+
+    rpo: Seconds = Field(default=3600.0, gt=0)
+    rto: Seconds = Field(default=14400.0, gt=0)
+
+
+class EscalationLevel(Table):
+    """One level of escalation.
+
+    Attributes:
+        name: who or what it is.
+        within: seconds since the incident began by which this level has to have resolved it.
+        who: how to reach them.
+        may: what this level may do.
+    """
+
+    name: Name
+    within: Seconds = Field(gt=0)
+    who: Text | None = None
+    may: Text | None = None
+
+
+class EscalationConfig(Table):
+    """The escalation clock.
+
+    Attributes:
+        levels: from the first to the last; each takes longer than the one before.
+    """
+
+    levels: tuple[EscalationLevel, ...] = ()
+
+
+class ServiceConfig(Table):
+    """One service of the catalogue.
+
+    Attributes:
+        name: its name, unique.
+        owner: who is responsible, and how to reach them.
+        resources: the targets that it consists of, `HOST/KIND/NAME`.
+        runbook: where its runbook is: a path or a URL.
+    """
+
+    name: Name
+    owner: Text | None = None
+    resources: tuple[str, ...] = ()
+    runbook: Text | None = None
+
+    @field_validator("resources")
+    @classmethod
+    def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        raise_faults(
+            "resources",
+            (((at,), "must be a target: HOST/KIND/NAME", None) for at, text in enumerate(value) if not _is_target(text)),
+        )
+        return value
+
+
+def _is_target(text: str) -> bool:
+    try:
+        Target.parse(text)
+    except ValueError:
+        return False
+    return text.isprintable()
+
+
+class Config(Table):
+    """The whole configuration.
+
+    Attributes:
+        ui: the screen.
+        hosts: the hosts, in the order they are shown.
+        groq: uses of the Groq API.
+        prometheus: Prometheus servers.
+        loki: Loki servers.
+        alertmanager: Alertmanagers.
+        grafana: Grafana servers.
+        notify: whom to notify.
+        backups: the objectives of backup and recovery.
+        escalation: the escalation clock.
+        services: the catalogue of services.
+    """
+
+    ui: UiConfig = UiConfig()
+    hosts: tuple[HostConfig, ...] = ()
+    groq: tuple[GroqConfig, ...] = ()
+    prometheus: tuple[HttpConfig, ...] = ()
+    loki: tuple[HttpConfig, ...] = ()
+    alertmanager: tuple[HttpConfig, ...] = ()
+    grafana: tuple[HttpConfig, ...] = ()
+    notify: NotifyConfig = NotifyConfig()
+    backups: BackupsConfig = BackupsConfig()
+    escalation: EscalationConfig = EscalationConfig()
+    services: tuple[ServiceConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        raise_faults("configuration", cross_faults(self.model_dump()))
+        return self
+
+
+def secrets_of(config: Table) -> Iterator[tuple[Place, SecretRef]]:
+    """Yield every secret that a configuration names, with its place."""
+    for key in type(config).model_fields:
+        yield from _secrets(getattr(config, key), (key,))
+
+
+def _secrets(value: object, place: Place) -> Iterator[tuple[Place, SecretRef]]:
+    if isinstance(value, SecretRef):
+        yield place, value
+    elif isinstance(value, Table):
+        for below, ref in secrets_of(value):
+            yield (*place, *below), ref
+    elif isinstance(value, tuple):
+        for at, item in enumerate(value):
+            yield from _secrets(item, (*place, at))
