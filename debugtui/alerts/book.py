@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from debugtui.alerts.rules import Finding, findings
+from debugtui.alerts.rules import Finding, of_host, of_source
 from debugtui.model.alerts import Alert
-from debugtui.model.source import FleetView
+from debugtui.model.source import FleetView, Freshness, Kind, LinkState, SourceStatus
 from debugtui.model.target import Target
 
 
@@ -15,12 +16,13 @@ class AlertBook:
 
     def __init__(self) -> None:
         self._since: dict[tuple[str, Target], datetime] = {}
+        self._judged: dict[tuple[str, Kind, str], tuple[tuple[int, Freshness, bool], list[Finding]]] = {}
 
     def update(self, view: FleetView) -> tuple[Alert, ...]:
         """Judge a view; return the alerts that hold, worst first, then oldest first."""
         held: dict[tuple[str, Target], datetime] = {}
         alerts: list[Alert] = []
-        for finding in findings(view):
+        for finding in self._findings(view):
             key = (finding.rule, finding.target)
             if key in held:
                 continue
@@ -31,6 +33,24 @@ class AlertBook:
                 alerts.append(alert)
         self._since = held
         return tuple(sorted(alerts, key=lambda alert: (alert.severity.rank, alert.since, str(alert.target), alert.rule)))
+
+    def _findings(self, view: FleetView) -> Iterator[Finding]:
+        for host in view.hosts:
+            yield from of_host(host)
+            if host.link.state in (LinkState.UP, LinkState.CONNECTING):
+                for status in host.sources:
+                    yield from self._of_source(status, view.taken_at)
+
+    def _of_source(self, status: SourceStatus, now: datetime) -> list[Finding]:
+        """Judge a source; one that did not change since is not judged again, unless its findings grow with time."""
+        key = (status.host, status.kind, status.name)
+        version = (status.sequence, status.freshness, status.problem is None)
+        judged = self._judged.get(key)
+        if judged is not None and judged[0] == version and status.sequence and status.kind is not Kind.POSTGRES:
+            return judged[1]
+        found = list(of_source(status, now))
+        self._judged[key] = (version, found)
+        return found
 
 
 def _raise(finding: Finding, first_seen: datetime, now: datetime) -> Alert | None:

@@ -14,7 +14,7 @@ from debugtui.model.alerts import Severity
 from debugtui.model.docker import Container, DockerReading
 from debugtui.model.libvirt import LibvirtReading, Vm
 from debugtui.model.postgres import LockNode, PostgresReading, Session
-from debugtui.model.source import FleetView, Freshness, HostView, LinkState, SourceStatus
+from debugtui.model.source import Freshness, HostView, LinkState, SourceStatus
 from debugtui.model.system import Filesystem, SystemReading
 from debugtui.model.target import Target
 
@@ -47,15 +47,11 @@ class Finding(NamedTuple):
     for_s: float = 0.0
 
 
-def findings(view: FleetView) -> Iterator[Finding]:
-    """Yield everything that the rules find in a view."""
-    for host in view.hosts:
-        lost = _link(host)
-        if lost is not None:
-            yield lost
-            continue
-        for status in host.sources:
-            yield from _source(status, view.taken_at)
+def of_host(host: HostView) -> Iterator[Finding]:
+    """Yield what is wrong with a host's link; while it is down nothing else is judged there."""
+    lost = _link(host)
+    if lost is not None:
+        yield lost
 
 
 def _link(host: HostView) -> Finding | None:
@@ -68,7 +64,8 @@ def _link(host: HostView) -> Finding | None:
     )
 
 
-def _source(status: SourceStatus, now: datetime) -> Iterator[Finding]:
+def of_source(status: SourceStatus, now: datetime) -> Iterator[Finding]:
+    """Yield what the rules find in one source. Only a database's findings depend on `now`."""
     if status.freshness is Freshness.OFF:
         return
     if status.problem is not None:

@@ -1,21 +1,34 @@
-"""A short history of every figure worth a plot, held in memory."""
+"""A short history of every figure worth a plot, held in memory.
+
+One read of a source is one row of single-precision numbers, so that a hundred hosts with fifty containers each cost tens of
+megabytes and not hundreds.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from debugtui.model.docker import DockerReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.postgres import PostgresReading
-from debugtui.model.source import SourceStatus
+from debugtui.model.source import Kind, SourceStatus
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
 
-#: Samples kept for each figure: ten minutes at the default refresh of two seconds.
+#: Reads kept of each source: ten minutes at the default refresh of two seconds.
 LENGTH = 300
+
+NAN = float("nan")
+
+METRICS: dict[Kind, tuple[str, ...]] = {
+    Kind.SYSTEM: ("cpu", "iowait", "memory", "load", "read", "write", "rx", "tx"),
+    Kind.LIBVIRT: ("cpu", "memory", "read", "write", "rx", "tx"),
+    Kind.DOCKER: ("cpu", "memory", "rx", "tx"),
+    Kind.POSTGRES: ("connections", "active", "waiting", "commits", "rollbacks", "hit"),
+}
 
 
 class Series(NamedTuple):
@@ -25,119 +38,118 @@ class Series(NamedTuple):
     values: array[float]
 
 
-def samples(status: SourceStatus) -> Iterator[tuple[Target, str, float]]:
-    """Yield (target, metric, value) for every figure of a reading that is known."""
-    reading = status.reading
-    if isinstance(reading, SystemReading):
-        yield from _system(status.host, reading)
-    elif isinstance(reading, LibvirtReading):
-        yield from _libvirt(status.host, reading)
-    elif isinstance(reading, DockerReading):
-        yield from _docker(status.host, reading)
-    elif isinstance(reading, PostgresReading):
-        yield from _postgres(Target(status.host, "postgres", status.name), reading)
+class Sample(NamedTuple):
+    """One read: when, the names of what it tells of, and their figures, name by name in the order of `METRICS`."""
+
+    at: float
+    names: tuple[str, ...]
+    values: array[float]
 
 
-def _known(target: Target, figures: tuple[tuple[str, float | None], ...]) -> Iterator[tuple[Target, str, float]]:
-    for metric, value in figures:
-        if value is not None:
-            yield target, metric, float(value)
-
-
-def _total(rates: Iterator[float | None]) -> float | None:
+def _total(rates: Iterable[float | None]) -> float | None:
     known = [rate for rate in rates if rate is not None]
     return sum(known) if known else None
 
 
-def _system(host: str, reading: SystemReading) -> Iterator[tuple[Target, str, float]]:
-    yield from _known(
-        Target(host, "system"),
-        (
-            ("cpu", reading.cpu_percent),
-            ("iowait", reading.iowait_percent),
-            ("memory", reading.memory_percent),
-            ("load", reading.load1),
-            ("read", _total(disk.read_bytes_s for disk in reading.disks)),
-            ("write", _total(disk.write_bytes_s for disk in reading.disks)),
-            ("rx", _total(interface.rx_bytes_s for interface in reading.interfaces)),
-            ("tx", _total(interface.tx_bytes_s for interface in reading.interfaces)),
-        ),
-    )
+def _figures(status: SourceStatus) -> tuple[tuple[str, ...], list[float | None]] | None:
+    reading = status.reading
+    if isinstance(reading, SystemReading):
+        return ("",), _system(reading)
+    if isinstance(reading, LibvirtReading):
+        return tuple(vm.name for vm in reading.vms), _libvirt(reading)
+    if isinstance(reading, DockerReading):
+        values: list[float | None] = []
+        for one in reading.containers:
+            values += (one.cpu_percent, one.memory_bytes, one.rx_bytes_s, one.tx_bytes_s)
+        return tuple(one.name for one in reading.containers), values
+    if isinstance(reading, PostgresReading):
+        return (status.name,), _postgres(reading)
+    return None
 
 
-def _libvirt(host: str, reading: LibvirtReading) -> Iterator[tuple[Target, str, float]]:
+def _system(reading: SystemReading) -> list[float | None]:
+    return [
+        reading.cpu_percent,
+        reading.iowait_percent,
+        reading.memory_percent,
+        reading.load1,
+        _total(disk.read_bytes_s for disk in reading.disks),
+        _total(disk.write_bytes_s for disk in reading.disks),
+        _total(interface.rx_bytes_s for interface in reading.interfaces),
+        _total(interface.tx_bytes_s for interface in reading.interfaces),
+    ]
+
+
+def _libvirt(reading: LibvirtReading) -> list[float | None]:
+    values: list[float | None] = []
     for vm in reading.vms:
-        yield from _known(
-            Target(host, "libvirt", vm.name),
-            (
-                ("cpu", vm.cpu_percent),
-                ("memory", vm.memory_percent),
-                ("read", _total(disk.read_bytes_s for disk in vm.disks)),
-                ("write", _total(disk.write_bytes_s for disk in vm.disks)),
-                ("rx", _total(interface.rx_bytes_s for interface in vm.interfaces)),
-                ("tx", _total(interface.tx_bytes_s for interface in vm.interfaces)),
-            ),
+        values += (
+            vm.cpu_percent,
+            vm.memory_percent,
+            _total(disk.read_bytes_s for disk in vm.disks),
+            _total(disk.write_bytes_s for disk in vm.disks),
+            _total(interface.rx_bytes_s for interface in vm.interfaces),
+            _total(interface.tx_bytes_s for interface in vm.interfaces),
         )
+    return values
 
 
-def _docker(host: str, reading: DockerReading) -> Iterator[tuple[Target, str, float]]:
-    for container in reading.containers:
-        yield from _known(
-            Target(host, "docker", container.name),
-            (
-                ("cpu", container.cpu_percent),
-                ("memory", container.memory_bytes),
-                ("rx", container.rx_bytes_s),
-                ("tx", container.tx_bytes_s),
-            ),
-        )
-
-
-def _postgres(target: Target, reading: PostgresReading) -> Iterator[tuple[Target, str, float]]:
-    active = sum(session.state == "active" for session in reading.sessions)
-    waiting = len({node.pid for node in reading.locks if node.depth})
-    yield from _known(
-        target,
-        (
-            ("connections", reading.connections),
-            ("active", active),
-            ("waiting", waiting),
-            ("commits", reading.commits_s),
-            ("rollbacks", reading.rollbacks_s),
-            ("hit", reading.cache_hit_percent),
-        ),
-    )
+def _postgres(reading: PostgresReading) -> list[float | None]:
+    return [
+        reading.connections,
+        sum(session.state == "active" for session in reading.sessions),
+        len({node.pid for node in reading.locks if node.depth}),
+        reading.commits_s,
+        reading.rollbacks_s,
+        reading.cache_hit_percent,
+    ]
 
 
 class History:
-    """Rings of samples by target and metric. A target that was not seen for a whole ring's length is forgotten."""
+    """A ring of samples for each source."""
 
     def __init__(self, length: int = LENGTH) -> None:
         self._length = length
-        self._rings: dict[tuple[Target, str], deque[tuple[float, float]]] = {}
-        self._records = 0
+        self._rings: dict[tuple[str, Kind, str], deque[Sample]] = {}
 
     def record(self, status: SourceStatus) -> None:
         """Add the figures of a fresh reading, at the time when it was taken."""
-        if status.reading is None:
+        found = _figures(status)
+        if found is None or status.reading is None:
             return
-        at = status.reading.taken_at.timestamp()
-        for target, metric, value in samples(status):
-            ring = self._rings.get((target, metric))
-            if ring is None:
-                ring = self._rings[target, metric] = deque(maxlen=self._length)
-            ring.append((at, value))
-        self._records += 1
-        if self._records % 1000 == 0:
-            self._forget(at)
-
-    def _forget(self, now: float) -> None:
-        # Containers come and go by the thousand; what has been silent for an hour will not be plotted again.
-        gone = [key for key, ring in self._rings.items() if now - ring[-1][0] > 3600]
-        for key in gone:
-            del self._rings[key]
+        names, values = found
+        key = (status.host, status.kind, status.name)
+        ring = self._rings.get(key)
+        if ring is None:
+            ring = self._rings[key] = deque(maxlen=self._length)
+        if ring and ring[-1].names == names:
+            names = ring[-1].names  # the same tuple again: names cost memory once
+        numbers = array("f", [NAN if value is None else value for value in values])
+        ring.append(Sample(status.reading.taken_at.timestamp(), names, numbers))
 
     def series(self, target: Target, metric: str) -> Series:
-        """Return a copy of one figure's samples; empty where there are none."""
-        ring = self._rings.get((target, metric), ())
-        return Series(array("d", (at for at, _ in ring)), array("d", (value for _, value in ring)))
+        """Return one figure's known samples; empty where there are none."""
+        kind = Kind(target.kind)
+        place = METRICS[kind].index(metric)
+        series = Series(array("d"), array("d"))
+        for sample in self._ring(target, kind):
+            name = target.name if kind is not Kind.SYSTEM else ""
+            column = _place(sample.names, name)
+            if column is None:
+                continue
+            value = sample.values[column * len(METRICS[kind]) + place]
+            if value == value:  # NaN is the one number that differs from itself
+                series.times.append(sample.at)
+                series.values.append(value)
+        return series
+
+    def _ring(self, target: Target, kind: Kind) -> Sequence[Sample]:
+        name = target.name if kind is Kind.POSTGRES else kind.value
+        return list(self._rings.get((target.host, kind, name), ()))
+
+
+def _place(names: tuple[str, ...], name: str) -> int | None:
+    try:
+        return names.index(name)
+    except ValueError:
+        return None

@@ -15,7 +15,7 @@ from debugtui.screens.rows.hosts import host_row
 from debugtui.screens.rows.locks import lock_rows
 from debugtui.screens.rows.vms import vm_rows
 from debugtui.themes.tones import Tone
-from debugtui.widgets.table_rows import Cell, Row
+from debugtui.widgets.table_rows import Cell, Row, cell_of
 
 _SourceKey = tuple[str, Kind, str]
 
@@ -25,6 +25,7 @@ class Board:
 
     def __init__(self) -> None:
         self._cache: dict[_SourceKey, tuple[tuple[int, Freshness, bool], list[Row]]] = {}
+        self._lists: dict[Kind, tuple[list[list[Row]], list[Row]]] = {}
 
     def hosts(self, view: FleetView) -> list[Row]:
         """Return the rows of the hosts pane."""
@@ -38,13 +39,22 @@ class Board:
         """Return the rows of one kind's pane, for the hosts shown."""
         statuses = [source for host in hosts for source in host.of_kind(kind)]
         several = len({status.host for status in statuses if status.freshness is not Freshness.OFF}) > 1
-        rows: list[Row] = []
+        parts: list[list[Row]] = []
         for status in statuses:
             problem = problem_row(status)
             made = self._rows(status, several)
             if problem is not None and (made or len(statuses) > 1):
-                rows.append(problem)
-            rows.extend(made)
+                parts.append([problem])
+            parts.append(made)
+        return self._joined(kind, parts)
+
+    def _joined(self, kind: Kind, parts: list[list[Row]]) -> list[Row]:
+        """Return one list of all parts; the very same list as before where no part changed, so that nothing is done twice."""
+        before = self._lists.get(kind)
+        if before is not None and len(before[0]) == len(parts) and all(map(_same, before[0], parts)):
+            return before[1]
+        rows = [row for part in parts for row in part]
+        self._lists[kind] = (parts, rows)
         return rows
 
     def _rows(self, status: SourceStatus, several: bool) -> list[Row]:
@@ -55,9 +65,13 @@ class Board:
             return cached[1]
         rows = _make(status, several)
         if status.freshness is Freshness.LOST:
-            rows = [_faded(row) for row in rows]
+            rows = [_faded(row, status.kind) for row in rows]
         self._cache[key] = (version, rows)
         return rows
+
+
+def _same(one: list[Row], other: list[Row]) -> bool:
+    return one is other or (len(one) == len(other) == 1 and one == other)
 
 
 def _make(status: SourceStatus, several: bool) -> list[Row]:
@@ -73,9 +87,10 @@ def _make(status: SourceStatus, several: bool) -> list[Row]:
     return []
 
 
-def _faded(row: Row) -> Row:
+def _faded(row: Row, kind: Kind) -> Row:
     """Return the row as what is no longer known to be true: every cell dim."""
-    cells = tuple(Cell(cell.text, "dim") if isinstance(cell, Cell) else cell for cell in row.cells)
+    columns = BY_KIND[kind].columns
+    cells = tuple(Cell(cell_of(row, index, column).text, "dim") for index, column in enumerate(columns))
     return Row(row.key, cells, row.sort, row.heading, row.indent, "dim")
 
 

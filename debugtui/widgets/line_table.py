@@ -238,6 +238,8 @@ class LineTable(ScrollView, can_focus=True):
         if self._frozen:
             self._waiting = rows
             return
+        if rows is self._given:
+            return
         self._given = rows
         self._rearrange()
 

@@ -36,6 +36,7 @@ class Column:
         weight: how much of what is left a flexible column gets, against the others.
         sortable: False where an order makes no sense.
         format: makes text of a raw value, only when the cell is visible; None where cells are text already.
+        value: makes the sort value of a raw value, only when the table is sorted by this column.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Column:
     weight: int = 1
     sortable: bool = True
     format: Callable[[Any], str | Cell] | None = None
+    value: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,10 @@ def cell_of(row: Row, index: int, column: Column) -> Cell:
     return Cell("-", "dim") if value is None else Cell(str(value), row.tone)
 
 
-def _sort_value(row: Row, index: int) -> Any:
+def _sort_value(row: Row, index: int, column: Column) -> Any:
     value = row.sort[index] if index < len(row.sort) else row.cells[index] if index < len(row.cells) else None
+    if column.value is not None and index >= len(row.sort) and not isinstance(value, Cell):
+        value = column.value(value)
     return value.text if isinstance(value, Cell) else value
 
 
@@ -115,13 +119,13 @@ def sections(rows: Iterable[Row]) -> list[tuple[Row | None, list[Block]]]:
     return result
 
 
-def sort_blocks(blocks: list[Block], index: int, *, reverse: bool) -> list[Block]:
+def sort_blocks(blocks: list[Block], index: int, column: Column, *, reverse: bool) -> list[Block]:
     """Sort by (value of the first row, key); rows without a value come last in both directions."""
     ordered = sorted(blocks, key=lambda block: block[0].key)
-    known = [block for block in ordered if _sort_value(block[0], index) is not None]
-    unknown = [block for block in ordered if _sort_value(block[0], index) is None]
-    known.sort(key=lambda block: _rank(_sort_value(block[0], index)), reverse=reverse)
-    return known + unknown
+    valued = [(_sort_value(block[0], index, column), block) for block in ordered]
+    known = [(_rank(value), block) for value, block in valued if value is not None]
+    known.sort(key=lambda pair: pair[0], reverse=reverse)
+    return [block for _, block in known] + [block for value, block in valued if value is None]
 
 
 class Matcher:
@@ -180,7 +184,7 @@ def arrange(
     for heading, blocks in sections(rows):
         kept = [block for block in blocks if any(matcher.matches(text_of(row)) for row in block)] if matcher else blocks
         if sort is not None:
-            kept = sort_blocks(kept, sort, reverse=reverse)
+            kept = sort_blocks(kept, sort, columns[sort], reverse=reverse)
         if heading is not None:
             if matcher and not kept:
                 continue

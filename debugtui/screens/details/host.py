@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
 from debugtui.model.alerts import Alert
-from debugtui.model.docker import DockerReading
+from debugtui.model.docker import DockerEvent, DockerReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.source import FleetView, HostView, Kind, SourceStatus
 from debugtui.model.system import SystemReading
@@ -250,7 +250,7 @@ def _stored(name: str, host: HostView, view: FleetView) -> list[Row]:
             elif name == "images":
                 rows += image_rows(source.reading, view)
             else:
-                rows += event_rows(source.reading, view)
+                rows += event_rows(source.reading.events, view)
     return rows
 
 
@@ -313,10 +313,10 @@ def image_rows(reading: DockerReading, view: FleetView) -> list[Row]:
     ]
 
 
-def event_rows(reading: DockerReading, view: FleetView) -> list[Row]:
+def event_rows(events: Sequence[DockerEvent], view: FleetView) -> list[Row]:
     """Return a row for each engine event, newest first."""
     rows = []
-    for index, event in enumerate(sorted(reading.events, key=lambda event: event.at, reverse=True)):
+    for index, event in enumerate(sorted(events, key=lambda event: event.at, reverse=True)):
         bad = event.action in ("die", "oom", "kill")
         cells = (
             age(seconds_since(event.at, view.taken_at)), event.type, Cell(event.action, "warn" if bad else ""), event.name,
