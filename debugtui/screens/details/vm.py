@@ -112,12 +112,12 @@ class VmScreen(TextScreen):
         if name == "xml":
             self.load(name, self._xml)
         elif name == "console" and not self.view_of(name).counts[1]:
-            self.follow(name, self._console)
+            self.follow(name, self._console_lines)
 
     async def _xml(self) -> str:
         return await self._source().domain_xml(self._uuid())
 
-    async def _console(self) -> AsyncIterator[Sequence[LogLine]]:
+    async def _console_lines(self) -> AsyncIterator[Sequence[LogLine]]:
         async for batch in self._source().console_follow(self._uuid()):
             yield batch
 

@@ -9,7 +9,7 @@ from debugtui.widgets.format import age
 from debugtui.widgets.table_rows import Cell, Column, Row
 
 COLUMNS = (
-    Column("session", "session", min_width=12, weight=2),
+    Column("session", "session", min_width=14),
     Column("what", "what", min_width=10, weight=3),
     Column("time", "time", width=7, align="right"),
 )
