@@ -362,11 +362,12 @@ class DebugTui(Console):
     def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
         """Save the screen as an SVG file."""
         from debugtui.config.paths import state_dir
+        from debugtui.screens.picture import picture
 
         folder = state_dir() / "pictures"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / f"{self.clock.now():%Y%m%d-%H%M%S}.svg"
-        file.write_text(self.export_screenshot(title="DebugTUI"), encoding="utf-8")
+        file.write_text(picture(self), encoding="utf-8")
         self.say(f"saved {file}")
 
     def action_leave(self) -> None:
