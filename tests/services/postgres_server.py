@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,9 @@ class PostgresServer:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and any(self._children()):
             time.sleep(0.05)
+        # The pid may live on as a zombie; both lock files would then keep the next start out.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self.socket_path.with_name(f"{self.socket_path.name}.lock").unlink(missing_ok=True)
 
     def _children(self) -> Iterator[int]:
         """Processes whose working directory is the data directory."""
@@ -248,7 +251,8 @@ def running_server(**options: Any) -> Iterator[PostgresServer]:
     server = new_server(**options)
     try:
         server.start()
-        asyncio.run(server.prepare())
+        with ThreadPoolExecutor(1) as pool:  # a test may have a loop of its own in this thread
+            pool.submit(lambda: asyncio.run(server.prepare())).result(30)
         yield server
     finally:
         server.destroy()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from debugtui.hosts.link import Endpoint
+from debugtui.model.source import Problem
+from debugtui.sources.base import SourceError
 from debugtui.sources.postgres.dsn import Address
 
 
@@ -49,7 +51,8 @@ def tls(address: Address) -> ssl.SSLContext | str | bool:
     Certificate files are read on the operator's machine.
 
     Raises:
-        OSError, ssl.SSLError: such a file cannot be read or used.
+        SourceError: such a file is not there.
+        OSError, ssl.SSLError: it cannot be read or used.
     """
     if address.socket_dir or address.sslmode == "disable":
         return False
@@ -73,4 +76,11 @@ def _unverified() -> ssl.SSLContext:
 
 
 def _file(name: str) -> str | None:
-    return str(Path(name).expanduser()) if name and name != "system" else None
+    if not name or name == "system":
+        return None
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise SourceError(
+            Problem(f"{name} is not a file on this machine", "sslrootcert, sslcert and sslkey are read here, not on the host")
+        )
+    return str(path)

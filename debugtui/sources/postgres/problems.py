@@ -15,6 +15,8 @@ from debugtui.sources.postgres.dsn import Address
 #: Oldest major version whose catalogs are read.
 OLDEST = 10
 
+_CLOSED_HINT = "no server behind it, one that just restarts, or not a PostgreSQL"
+
 
 def says(error: BaseException) -> str:
     """Return the error's own words on one line."""
@@ -30,31 +32,34 @@ def grant_hint(role: str) -> str:
 
 def connect_problem(error: BaseException, address: Address, timeout: float) -> SourceError:
     """Return why a connection could not be made, and how to mend it."""
-    if isinstance(error, asyncpg.PostgresError):
+    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError):
         return SourceError(Problem(says(error), _server_hint(error, address)))
-    if isinstance(error, FileNotFoundError) and address.socket_dir:
-        hint = "is PostgreSQL installed and running there? SHOW unix_socket_directories names the directory"
-        return SourceError(Problem(f"no socket {line(str(address))}", hint), absent=True)
-    if isinstance(error, TimeoutError):
-        return SourceError(
-            Problem(f"no answer from {line(str(address))} within {timeout:.0f} s", "a firewall, or an overloaded server")
-        )
-    if isinstance(error, PermissionError):
-        return SourceError(Problem(f"permission denied on {line(str(address))}", "the login user may not open this socket"))
-    if isinstance(error, ConnectionRefusedError):
-        return SourceError(Problem(f"nothing listens on {line(str(address))}", "is the server running, and the port right?"))
-    if isinstance(error, ssl.SSLError):
-        return SourceError(Problem(f"TLS failed: {says(error)}", "sslmode and sslrootcert of the dsn decide what is accepted"))
+    absent = isinstance(error, FileNotFoundError) and bool(address.socket_dir)
+    return SourceError(_way_problem(error, address, timeout), absent=absent)
+
+
+def _way_problem(error: BaseException, address: Address, timeout: float) -> Problem:
+    """What went wrong before a server of PostgreSQL's kind had a word."""
+    where = line(str(address))
     if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
-        return SourceError(Problem("the server offers no TLS", "sslmode=prefer or disable; the link itself is encrypted"))
-    if isinstance(error, (ConnectionError, asyncpg.ConnectionDoesNotExistError)):
-        hint = "no server behind this socket, one that just restarts, or not a PostgreSQL"
-        return SourceError(Problem(f"{line(str(address))} closed the connection", hint))
-    if isinstance(error, OSError):
-        return SourceError(Problem(f"{line(str(address))}: {says(error)}"))
-    if isinstance(error, asyncpg.UnsupportedClientFeatureError):
-        return SourceError(Problem(says(error), "allow scram-sha-256, md5 or peer for this role in pg_hba.conf"))
-    return SourceError(Problem(f"{line(str(address))} does not answer like PostgreSQL: {says(error)}", "check host and port"))
+        if address.sslmode in ("allow", "prefer"):  # a PostgreSQL without TLS says so politely
+            return Problem(f"{where} does not answer like PostgreSQL", "check host and port")
+        return Problem("the server offers no TLS", "sslmode=prefer or disable; the link itself is encrypted")
+    known: tuple[tuple[type[BaseException], str, str], ...] = (
+        (FileNotFoundError, f"no socket {where}", "is PostgreSQL there? SHOW unix_socket_directories; names the directory"),
+        (TimeoutError, f"no answer from {where} within {timeout:.0f} s", "a firewall, or an overloaded server"),
+        (PermissionError, f"permission denied on {where}", "the login user may not open this socket"),
+        (ConnectionRefusedError, f"nothing listens on {where}", "is the server running, and the port right?"),
+        (ssl.SSLError, f"TLS failed: {says(error)}", "sslmode and sslrootcert of the dsn decide what is accepted"),
+        (ConnectionError, f"{where} closed the connection", _CLOSED_HINT),
+        (asyncpg.PostgresConnectionError, f"{where} closed the connection", _CLOSED_HINT),
+        (OSError, f"{where}: {says(error)}", ""),
+        (asyncpg.UnsupportedClientFeatureError, says(error), "allow scram-sha-256, md5 or peer for this role in pg_hba.conf"),
+    )
+    for kind, text, hint in known:
+        if isinstance(error, kind):
+            return Problem(text, hint)
+    return Problem(f"{where} does not answer like PostgreSQL: {says(error)}", "check host and port")
 
 
 def _server_hint(error: asyncpg.PostgresError, address: Address) -> str:

@@ -63,15 +63,16 @@ class Session:
         """The connection is gone."""
         return self._connection.is_closed()
 
-    async def fetch(self, sql: str, *args: object, keep: bool = False, timeout: float = QUERY_TIMEOUT) -> Sequence[Row]:
+    async def fetch(self, sql: str, *args: object, keep: bool = False, timeout: float | None = None) -> Sequence[Row]:
         """Run one query.
 
         Args:
             sql: ASCII.
             args: its parameters.
             keep: it will be asked again and again: keep it prepared on the server (one round trip instead of two).
-            timeout: seconds; the server is told to stop working on it.
+            timeout: seconds, `QUERY_TIMEOUT` unless told; the server is then told to stop working on it.
         """
+        timeout = QUERY_TIMEOUT if timeout is None else timeout
         if self.pooled:
             return await self._fetch_pooled(sql, args, timeout)
         if not keep:
