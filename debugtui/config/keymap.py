@@ -85,19 +85,24 @@ def _letter(modifiers: list[str], letter: str, shown: str) -> tuple[list[str], s
 
 def split_keys(text: str) -> list[str]:
     """Return the single keys of a comma separated text; a comma itself is the key `comma`."""
-    return [part.strip() or part for part in text.split(",") if part] if text else []
+    return [part.strip() or " " for part in text.split(",") if part]
 
 
 def effective_keys(keys: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return the keys of every action: the configured ones where they are named, else its own. Empty: the action has none.
+    """Return the keys of every action: the configured ones where they are named, else its own.
 
     Raises:
         ValueError: a key map that `key_faults` refuses.
     """
-    return {action.id: _canonical(keys.get(action.id, action.keys)) for action in ACTIONS}
+    return {action.id: canonical_keys(keys.get(action.id, action.keys)) for action in ACTIONS}
 
 
-def _canonical(text: str) -> tuple[str, ...]:
+def canonical_keys(text: str) -> tuple[str, ...]:
+    """Return the toolkit's names of comma separated keys, each once.
+
+    Raises:
+        ValueError: one of them is no key.
+    """
     return tuple(dict.fromkeys(canonical_key(key) for key in split_keys(text)))
 
 
@@ -117,9 +122,10 @@ def key_faults(keys: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]
 
 
 def _text_faults(action: Action, text: str) -> Iterator[tuple[str, str, str | None]]:
-    if not text.strip() and action.required:
-        yield action.id, "this action needs a key: it may be moved, not taken away", None
-    for key in split_keys(text) if text.strip() else ():
+    if not text.strip():
+        yield action.id, "an action needs a key: it may be moved, not taken away", None
+        return
+    for key in split_keys(text):
         try:
             canonical_key(key)
         except ValueError as error:
@@ -128,7 +134,7 @@ def _text_faults(action: Action, text: str) -> Iterator[tuple[str, str, str | No
 
 
 def _clashes(configured: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
-    effective = effective_keys({action_id: text.strip() for action_id, text in configured.items()})
+    effective = effective_keys(configured)
     for one, other in combinations(ACTIONS, 2):
         moved = next((action.id for action in (other, one) if action.id in configured), None)
         if moved is None or not _meet(one, other):

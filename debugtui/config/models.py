@@ -11,7 +11,7 @@ from debugtui.config.cross import cross_faults
 from debugtui.config.faults import Place, fault, nearest, raise_faults
 from debugtui.config.fields import Flag, Name, Seconds, Table, Text, Url
 from debugtui.config.hosts import BackupConfig, ExpectConfig, HostConfig, PostgresConfig, WebConfig
-from debugtui.config.keymap import key_faults
+from debugtui.config.keymap import canonical_keys, key_faults
 from debugtui.config.secrets import SecretRef
 from debugtui.model.target import Target
 
@@ -46,7 +46,7 @@ class UiConfig(Table):
         theme: one of `THEMES`.
         language: `en` or `fr`.
         refresh: seconds between two reads of a source, 0.5 to 60; a slow source is read less often.
-        keys: action id to its keys, comma separated; an empty text takes an action's keys away.
+        keys: action id to its keys, comma separated, in the toolkit's own names after loading.
         mouse: False leaves the mouse to the terminal.
     """
 
@@ -78,7 +78,7 @@ class UiConfig(Table):
     @classmethod
     def _known_keys(cls, value: dict[str, str]) -> dict[str, str]:
         raise_faults("keys", (((action,), says, near) for action, says, near in key_faults(value)))
-        return value
+        return {action: ",".join(canonical_keys(text)) for action, text in value.items()}
 
 
 class GroqConfig(Table):
