@@ -29,7 +29,6 @@ from debugtui.screens.palette import ActionProvider, TargetProvider
 from debugtui.themes import DEFAULT_THEME, THEMES, choose, register
 from debugtui.themes.tones import Tone
 from debugtui.widgets.bar import Bar
-from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.spans import economical
 
 if TYPE_CHECKING:
@@ -221,7 +220,7 @@ class DebugTui(Console):
             for screen in self.screen_stack:
                 if isinstance(screen, MainScreen):
                     self._header_words = tuple(screen.header_words(self.view))
-            if isinstance(self.screen, (MainScreen, PaintedScreen)):
+            if isinstance(self.screen, PaintedScreen):
                 self.screen.paint(self.view, self.alerts)
         self._header()
 
@@ -336,7 +335,7 @@ class DebugTui(Console):
 
     def action_copy(self) -> None:
         """Copy what is under the cursor."""
-        found = self.screen.text_to_copy() if isinstance(self.screen, PaintedScreen) else _row_text(self.focused)
+        found = self.screen.text_to_copy() if isinstance(self.screen, PaintedScreen) else None
         if found is None:
             self.say("nothing under the cursor to copy")
         else:
@@ -389,14 +388,6 @@ def _heavy_imports() -> tuple[Any, Any]:
     from debugtui.fleet import build
 
     return load, build
-
-
-def _row_text(widget: Widget | None) -> tuple[str, str] | None:
-    if not isinstance(widget, LineTable) or widget.cursor_row is None:
-        return None
-    row = widget.cursor_row
-    cells = [str(getattr(cell, "text", cell)) for cell in row.cells if cell not in (None, "")]
-    return f"{row.key}\t" + "\t".join(cells), row.key
 
 
 def _log_place() -> str:

@@ -9,7 +9,7 @@ from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, SourceStatus
 from debugtui.screens.panes import BY_KIND
 from debugtui.screens.rows.alerts import alert_rows
-from debugtui.screens.rows.common import empty_words, freshness_tone, freshness_words, problem_row
+from debugtui.screens.rows.common import empty_words, freshness_tone, freshness_words, problem_rows
 from debugtui.screens.rows.containers import container_rows
 from debugtui.screens.rows.hosts import host_row
 from debugtui.screens.rows.locks import lock_rows
@@ -41,10 +41,10 @@ class Board:
         several = len({status.host for status in statuses if status.freshness is not Freshness.OFF}) > 1
         parts: list[list[Row]] = []
         for status in statuses:
-            problem = problem_row(status)
+            problem = problem_rows(status)
             made = self._rows(status, several)
-            if problem is not None and (made or len(statuses) > 1):
-                parts.append([problem])
+            if problem and (made or len(statuses) > 1):
+                parts.append(problem)
             parts.append(made)
         return self._joined(kind, parts)
 
@@ -71,7 +71,7 @@ class Board:
 
 
 def _same(one: list[Row], other: list[Row]) -> bool:
-    return one is other or (len(one) == len(other) == 1 and one == other)
+    return one is other or (len(one) == len(other) <= 2 and one == other)
 
 
 def _make(status: SourceStatus, several: bool) -> list[Row]:
@@ -89,6 +89,8 @@ def _make(status: SourceStatus, several: bool) -> list[Row]:
 
 def _faded(row: Row, kind: Kind) -> Row:
     """Return the row as what is no longer known to be true: every cell dim."""
+    if row.heading:
+        return Row(row.key, tuple(Cell(cell.text, "dim") for cell in row.cells), heading=True)
     columns = BY_KIND[kind].columns
     cells = tuple(Cell(cell_of(row, index, column).text, "dim") for index, column in enumerate(columns))
     return Row(row.key, cells, row.sort, row.heading, row.indent, "dim")

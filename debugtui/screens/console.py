@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
+from debugtui.screens.keys import bindings
 from debugtui.themes.tones import Tone
+from debugtui.widgets.filter_bar import FilterBar
+from debugtui.widgets.line_table import LineTable
+from debugtui.widgets.table_rows import cell_of
 
 if TYPE_CHECKING:
     from debugtui.fleet.fleet import Fleet
@@ -62,7 +67,33 @@ class Console(App[int]):
 
 
 class PaintedScreen(Screen[Any]):
-    """A screen that is painted from views of the fleet."""
+    """A screen that is painted from views of the fleet; its tables can be filtered and turned round."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding
+        for binding in bindings("table", {"filter": "filter_table", "reverse": "reverse_table"})
+        if binding.id in ("table.filter", "table.reverse")
+    ]
+
+    def _focused_table(self) -> LineTable | None:
+        return self.focused if isinstance(self.focused, LineTable) else None
+
+    def action_filter_table(self) -> None:
+        """Open the filter line for the focused table."""
+        table = self._focused_table()
+        if table is not None:
+            self.query_one(FilterBar).open(table)
+
+    def action_reverse_table(self) -> None:
+        """Reverse the order of the focused table; one that is not sorted yet is sorted by its first column."""
+        table = self._focused_table()
+        if table is not None:
+            column, reverse = table.sorting
+            table.sort_by(column or table.columns[0].id, reverse=not reverse)
+            self.table_changed()
+
+    def table_changed(self) -> None:
+        """Say on the screen how a table is filtered or sorted now."""
 
     def paint(self, view: FleetView, alerts: tuple[Alert, ...]) -> None:
         """Show a view; called after every change, at most a few times a second."""
@@ -70,3 +101,12 @@ class PaintedScreen(Screen[Any]):
     def text_to_copy(self) -> tuple[str, str] | None:
         """Return (text, what it is) of what is under the cursor; None where there is nothing to copy."""
         return None
+
+
+def row_text(table: LineTable) -> str:
+    """Return the row under a table's cursor as text: its cells, hidden ones too, tab separated."""
+    row = table.cursor_row
+    if row is None:
+        return ""
+    columns = table.columns[: len(row.cells)]
+    return "\t".join(text for index, column in enumerate(columns) if (text := cell_of(row, index, column).text.strip()))

@@ -9,7 +9,6 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Static
 
 from debugtui.model.alerts import Alert
@@ -18,7 +17,7 @@ from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.source import FleetView, Freshness, HostView, Kind
 from debugtui.model.target import Target
 from debugtui.screens.board import Board, empty_text, pane_status
-from debugtui.screens.console import Console
+from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.panes import BY_ID, PANES, PaneSpec
 from debugtui.screens.rows.common import PROBLEM
@@ -36,7 +35,7 @@ KEY_LINE = (
 KEY_LINE_RIGHT = ("app.palette", "app.help")
 
 
-class MainScreen(Screen[None]):
+class MainScreen(PaintedScreen):
     """Hosts, VMs, lock tree, alerts, containers, Groq and web, side by side."""
 
     app = getters.app(Console)
@@ -142,6 +141,19 @@ class MainScreen(Screen[None]):
         words += [(f"{key} {label}", "") for key, label in hints(KEY_LINE, self.app.operator_keys)]
         always: list[Word] = [(f"{key} {label}", "") for key, label in hints(KEY_LINE_RIGHT, self.app.operator_keys)]
         self.query_one("#keys", Bar).show(words, always)
+
+    def table_changed(self) -> None:
+        """Say on the pane's border how its table is filtered or sorted."""
+        for spec in PANES:
+            if spec.columns:
+                self._note(self.query_one(f"#pane-{spec.id}", Pane), self._table(spec.id))
+
+    def text_to_copy(self) -> tuple[str, str] | None:
+        """Return the row under the cursor."""
+        table = self.focused
+        if not isinstance(table, LineTable) or table.cursor_row is None:
+            return None
+        return row_text(table), table.cursor_row.key
 
     # What is shown
 
@@ -291,7 +303,7 @@ def target_of(table: str, key: str) -> Target | None:
     if table == "table-hosts":
         return Target(key, Kind.SYSTEM)
     if key.startswith(PROBLEM):
-        return Target(Target.parse(key.removeprefix(PROBLEM)).host, Kind.SYSTEM)
+        return Target(Target.parse(key.removeprefix(PROBLEM).partition("#")[0]).host, Kind.SYSTEM)
     if key.startswith(("project:", "host:")):
         host = key.partition(":")[2].partition("/")[0]
         return Target(host, Kind.SYSTEM)

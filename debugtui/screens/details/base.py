@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher, Input
 from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Kind, SourceStatus
 from debugtui.model.target import Target
-from debugtui.screens.console import Console, PaintedScreen
+from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.rows.common import freshness_tone, freshness_words
 from debugtui.widgets.bar import Bar, Word
@@ -171,8 +171,7 @@ class DetailScreen(PaintedScreen):
         """Return the row under the cursor."""
         focused = self.focused
         if isinstance(focused, LineTable) and focused.cursor_row is not None:
-            cells = [str(getattr(cell, "text", cell)) for cell in focused.cursor_row.cells if cell not in (None, "")]
-            return "\t".join(cells), f"{self.target}-{self._tab}"
+            return row_text(focused), f"{self.target}-{self._tab}"
         return None
 
 

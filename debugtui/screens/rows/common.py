@@ -35,13 +35,17 @@ def freshness_tone(freshness: Freshness) -> Tone:
     return {Freshness.LIVE: "ok", Freshness.STALE: "warn", Freshness.LOST: "bad", Freshness.OFF: "dim"}[freshness]  # type: ignore[return-value]
 
 
-def problem_row(status: SourceStatus) -> Row | None:
-    """Return the row that says why a source cannot be read; None where nothing is wrong."""
+def problem_rows(status: SourceStatus) -> list[Row]:
+    """Return the lines that say why a source cannot be read, and how to mend it; none where nothing is wrong."""
     if status.problem is None or status.freshness in (Freshness.OFF, Freshness.LIVE):
-        return None
+        return []
     mark = "✖" if status.freshness is Freshness.LOST else "◐"
-    text = f"{mark} {status.host}: {status.problem}"
-    return Row(f"{PROBLEM}{source_key(status)}", (Cell(text, freshness_tone(status.freshness)),), heading=True)
+    tone = freshness_tone(status.freshness)
+    key = f"{PROBLEM}{source_key(status)}"
+    rows = [Row(key, (Cell(f"{mark} {status.host}: {status.problem.says}", tone),), heading=True)]
+    if status.problem.hint:
+        rows.append(Row(f"{key}#hint", (Cell(f"  {status.problem.hint}", "dim"),), heading=True))
+    return rows
 
 
 def empty_words(statuses: list[SourceStatus], kind: Kind, nothing: str) -> str:
