@@ -26,6 +26,7 @@ class Terminal:
         """Start `arguments`; `env` is added to a small environment of its own."""
         self.started = time.perf_counter()
         self.output = bytearray()
+        self._status: int | None = None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             base = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
@@ -73,20 +74,27 @@ class Terminal:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    def close(self) -> int:
-        """End the program (SIGTERM, then SIGKILL after five seconds); return its exit status."""
-        end = time.perf_counter() + 5
-        os.kill(self.pid, signal.SIGTERM)
-        while time.perf_counter() < end:
+    def ended(self, seconds: float = 5.0) -> int | None:
+        """Return the exit status once the program ended by itself; None where it still runs after `seconds`."""
+        end = time.perf_counter() + seconds
+        while self._status is None and time.perf_counter() < end:
             self.read(0.05)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-        os.kill(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+    def close(self) -> int:
+        """End the program (SIGTERM, then SIGKILL after five seconds); return its exit status."""
+        if self._status is None:
+            os.kill(self.pid, signal.SIGTERM)
+            if self.ended() is None:
+                os.kill(self.pid, signal.SIGKILL)
+                _, status = os.waitpid(self.pid, 0)
+                self._status = os.waitstatus_to_exitcode(status)
         os.close(self.fd)
-        return os.waitstatus_to_exitcode(status)
+        assert self._status is not None
+        return self._status
 
 
 def python(*arguments: str) -> list[str]:
