@@ -16,37 +16,7 @@ from benchmarks.terminal import Terminal, python
 #: Operating system commands (title, clipboard, links...): Textual itself sends none but the shape of the mouse pointer.
 OSC = re.compile(rb"\x1b[\]PX^_](?!22;)")
 #: Every pane, then its zoom and its detail screens.
-WALK = [
-    key.encode()
-    for key in [
-        "1",
-        "2",
-        "z",
-        "z",
-        "\r",
-        "]",
-        "]",
-        "]",
-        "]",
-        "q",
-        "3",
-        "\r",
-        "q",
-        "4",
-        "\r",
-        "q",
-        "5",
-        "j",
-        "\r",
-        "]",
-        "]",
-        "q",
-        "?",
-        "q",
-        "o",
-        "q",
-    ]
-]
+WALK = [bytes([key]) for key in b"12zz\r]]]]q3\rq4\rq5j\r]]q?qoq"]
 
 
 @pytest.fixture
