@@ -11,7 +11,7 @@ from debugtui.model.clock import Clock
 from debugtui.model.source import Gap, Problem
 from debugtui.sources.postgres.problems import feature_problem
 from debugtui.sources.postgres.session import Session
-from debugtui.sources.postgres.slow import FeatureMissingError
+from debugtui.sources.postgres.slow import FeatureMissingError, Partial
 
 #: A part that failed is tried again after this, in seconds; after a moment's obstacle (a lock) at the next occasion.
 REST = 600.0
@@ -64,7 +64,7 @@ class Parts:
         if self._rests.get(name, 0.0) > self._clock.monotonic():
             return self.value(name)
         try:
-            self._values[name] = await ask()
+            value = await ask()
         except FeatureMissingError as error:
             self._failed(name, error.problem, keep=False, rest=REST)
         except _FATAL:
@@ -78,6 +78,10 @@ class Parts:
         else:
             self._gaps.pop(name, None)
             self._rests.pop(name, None)
+            if isinstance(value, Partial):
+                self._gaps[name] = Gap(name, value.problem)
+                value = value.value
+            self._values[name] = value
         return self.value(name)
 
     def _failed(self, name: str, problem: Problem, *, keep: bool, rest: float) -> None:

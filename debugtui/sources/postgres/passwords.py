@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from debugtui.config.redaction import register
+from debugtui.config.secrets import SecretError
 from debugtui.model.clock import Clock
 from debugtui.model.source import Problem
 from debugtui.sources.base import SourceError
@@ -26,6 +28,8 @@ class Passwords:
             clock: time.
         """
         self._written = written
+        if written:
+            register(written)
         self._ask = ask
         self._clock = clock
         self._known: str | None = None
@@ -63,13 +67,19 @@ class Passwords:
         if self._question is None:
             self._question = asyncio.ensure_future(self._answer())
         question = self._question
-        answer = await asyncio.shield(question)
-        self._question = None
+        try:
+            answer = await asyncio.shield(question)
+        except SecretError as error:
+            raise self._refuse(error.problem, FIRST_PAUSE) from error
+        finally:
+            if question.done():
+                self._question = None
         if not answer:
             hint = 'give one in the configuration: password = {env = "NAME"}, {keyring = ...}, {command = ...} or {ask = true}'
             raise self._refuse(Problem(f"the server wants a password for {user}, and none was given", hint), LONGEST_PAUSE)
-        self._known = answer
-        return answer
+        self._known = "".join(answer)  # a plain text, where a masked kind of text came
+        register(self._known)
+        return self._known
 
     async def _answer(self) -> str | None:
         return await self._ask()

@@ -88,6 +88,11 @@ WITH l AS (
 ), w AS (
     SELECT l.*, pg_blocking_pids(pid) AS blockers
     FROM (SELECT * FROM l WHERE NOT granted AND pid IS NOT NULL ORDER BY since, pid LIMIT {MOST_WAITERS}) l
+), p AS (
+    -- a prepared transaction has no pid; the lock on its own number ties its locks to its name
+    SELECT l.virtualtransaction, x.gid
+    FROM l JOIN pg_prepared_xacts x ON x.transaction = l.transactionid
+    WHERE l.locktype = 'transactionid' AND l.granted AND l.pid IS NULL
 )
 SELECT w.pid, w.blockers, w.locktype::text AS locktype, w.mode::text AS mode, w.since,
     d.datname::text AS database, w.database AS database_oid, coalesce(w.relation, t.relation) AS relation_oid,
@@ -103,7 +108,7 @@ LEFT JOIN l h ON h.granted AND h.locktype = w.locktype
     AND coalesce(h.classid, 0) = coalesce(w.classid, 0) AND coalesce(h.objid, 0) = coalesce(w.objid, 0)
     AND coalesce(h.objsubid, -1) = coalesce(w.objsubid, -1)
     AND coalesce(h.pid, 0) = ANY (w.blockers)
-LEFT JOIN pg_prepared_xacts p ON h.pid IS NULL AND h.virtualtransaction = '-1/' || p.transaction::text
+LEFT JOIN p ON h.pid IS NULL AND h.virtualtransaction = p.virtualtransaction
 LEFT JOIN LATERAL (
     -- who waits for another transaction to end holds the row that the two dispute
     SELECT relation, database FROM l WHERE l.pid = w.pid AND l.locktype = 'tuple' AND l.granted AND w.relation IS NULL LIMIT 1

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from debugtui.config.redaction import redact
 from debugtui.model.postgres import Archiver, Index, Replica, ReplicationSlot, Setting, Statement, Table
 from debugtui.model.source import Problem
@@ -13,12 +15,15 @@ from debugtui.model.text import clean
 from debugtui.sources.postgres import slow_queries
 from debugtui.sources.postgres.activity import QueryTexts, Row, short
 from debugtui.sources.postgres.bloat import bloat_bytes
+from debugtui.sources.postgres.problems import says
 from debugtui.sources.postgres.session import QUERY_TIMEOUT, Session
 
 #: A table wants an index when it has been read from end to end at least so often since its statistics began, each time so
 #: many rows, more often than through an index. Below 10,000 rows a scan is quick and an index rarely pays.
 SEQ_SCANS = 50
 ROWS_PER_SCAN = 10_000
+
+_TEXTS_HINT = "read them in that database, or forget them all with pg_stat_statements_reset()"
 
 
 class FeatureMissingError(Exception):
@@ -27,6 +32,14 @@ class FeatureMissingError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A value that lacks something, and what."""
+
+    value: Any
+    problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +56,20 @@ async def _database_bytes(session: Session, _texts: QueryTexts) -> int:
     return int(rows[0]["bytes"])
 
 
-async def _statements(session: Session, texts: QueryTexts) -> tuple[Statement, ...]:
+async def _statements(session: Session, texts: QueryTexts) -> tuple[Statement, ...] | Partial:
     found = await session.fetch(slow_queries.FIND_STATEMENTS)
     if not found:
         hint = "CREATE EXTENSION pg_stat_statements; in this database (and shared_preload_libraries)"
         raise FeatureMissingError(Problem("the extension pg_stat_statements is not here", hint))
     version = tuple(int(part) for part in found[0]["version"].split(".") if part.isdigit())
-    rows = await session.fetch(slow_queries.statements(found[0]["schema"], version))
+    schema = found[0]["schema"]
+    try:
+        rows = await session.fetch(slow_queries.statements(schema, version))
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
+        # The extension converts every text of the server at once, and one that cannot be converted fails them all.
+        rows = await session.fetch(slow_queries.statements(schema, version, texts=False))
+        problem = Problem(f"no texts: one of another database is in an encoding that does not fit ({says(error)})", _TEXTS_HINT)
+        return Partial(tuple(_statement(row, texts) for row in rows), problem)
     return tuple(_statement(row, texts) for row in rows)
 
 

@@ -23,8 +23,11 @@ FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extnam
 """
 
 
-def statements(schema: str, extension: tuple[int, ...]) -> str:
-    """The statements of this database that took most time in all, and those that are slow on average."""
+def statements(schema: str, extension: tuple[int, ...], *, texts: bool = True) -> str:
+    """The statements of this database that took most time in all, and those that are slow on average.
+
+    Without their texts where those cannot be converted.
+    """
     total, mean, longest = (f"{word}_exec_time" if extension >= (1, 8) else f"{word}_time" for word in ("total", "mean", "max"))
     return f"""
 SELECT queryid::text AS query_id, {query_text()}, pg_get_userbyid(userid)::text AS username,
@@ -35,7 +38,7 @@ FROM (
     SELECT queryid, query, userid, calls, {mean} AS mean_ms, {longest} AS max_ms, {total} AS total_ms, rows,
         shared_blks_hit, shared_blks_read,
         row_number() OVER (ORDER BY {total} DESC) AS by_total, row_number() OVER (ORDER BY {mean} DESC) AS by_mean
-    FROM {schema}.pg_stat_statements
+    FROM {schema}.pg_stat_statements({str(texts).lower()})
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ) s
 WHERE by_total <= {MOST_STATEMENTS} OR (by_mean <= {MOST_STATEMENTS} AND mean_ms > {SLOW_MEAN_MS})

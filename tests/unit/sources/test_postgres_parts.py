@@ -9,6 +9,8 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
+from debugtui.config.secrets import Secret, SecretError
+from debugtui.model.source import Problem
 from debugtui.sources.base import SourceError
 from debugtui.sources.postgres import queries, slow_queries
 from debugtui.sources.postgres.activity import QueryTexts
@@ -187,6 +189,35 @@ async def test_nobody_answers() -> None:
     clock.move(LONGEST_PAUSE - 1)
     with pytest.raises(SourceError, match="none was given"):
         passwords.check_pause()
+
+
+async def test_a_secret_that_cannot_be_read() -> None:
+    clock, asked = FakeClock(), 0
+
+    async def ask() -> str:
+        nonlocal asked
+        asked += 1
+        raise SecretError(Problem("unreadable secret: x", "the environment variable X is not set"))
+
+    passwords = Passwords("", ask, clock)
+    with pytest.raises(SourceError, match="X is not set"):
+        await passwords.wanted("m")
+    with pytest.raises(SourceError, match="X is not set"):
+        passwords.check_pause()
+    clock.move(FIRST_PAUSE)
+    passwords.check_pause()
+    with pytest.raises(SourceError, match="X is not set"):
+        await passwords.wanted("m")
+    assert asked == 2
+
+
+async def test_a_masked_kind_of_text_becomes_plain_for_the_library() -> None:
+    async def ask() -> str:
+        return Secret("hunter2")
+
+    passwords = Passwords("", ask, FakeClock())
+    assert type(await passwords.wanted("m")) is str
+    assert passwords.known == "hunter2"
 
 
 async def test_a_question_outlives_who_waits_for_it() -> None:
