@@ -164,11 +164,16 @@ def _read_file(file: Path) -> tuple[bytes, int]:
         raise _one(str(file), 'there is no such file; "debugtui config init" writes one') from None
     except (OSError, ValueError) as error:
         raise _one(str(file), f"cannot be read: {getattr(error, 'strerror', None) or 'impossible name'}") from None
-    with os.fdopen(handle, "rb") as opened:
-        state = os.fstat(opened.fileno())
+    try:
+        state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode):
             raise _one(str(file), "is not a regular file")
-        data = opened.read(SIZE_LIMIT + 1)
+        with os.fdopen(handle, "rb", closefd=False) as opened:
+            data = opened.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise _one(str(file), f"cannot be read: {error.strerror}") from None
+    finally:
+        os.close(handle)
     if len(data) > SIZE_LIMIT:
         raise _one(str(file), f"is larger than {SIZE_LIMIT} bytes")
     return data, state.st_mode

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "•••"
@@ -20,19 +20,21 @@ _PASSES = 20
 
 _NAME = (
     r"(?:passw(?:or)?d|passphrase|(?<=[_-])pass|pwd|secrets?|tokens?|credentials?|(?<=[_-])auth"
-    r"|(?:api|access|private|account|signing|encryption|auth|master|shared)[_-]?keys?|(?<=[_-])keys?)"
+    r"|(?:api|access|private|secret|account|signing|encryption|auth|master|shared)[_-]?keys?"
+    r"|(?<!primary[_-])(?<!foreign[_-])(?<!public[_-])(?<!partition[_-])(?<!sort[_-])(?<!cache[_-])(?<=[_-])keys?)"
 )
 # Names that only speak about a secret: its file, its age, its kind.
 _ABOUT = (
     r"(?:file|path|dir|encryption|expiry|expires|expiration|ttl|timeout|lifetime|age|length|policy|type|name|id|count|limit"
-    r"|required|enabled|usage)"
+    r"|required|enabled|usage|sock|socket)"
 )
 _QUOTED = r"\\+\"[^\"\\\n]*\\*\"?|\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.|'')*'?"
-_VALUE = rf"(?:{_QUOTED}|[^\s\"'<>`]+)"
+# A quote inside a bare value belongs to it where a word goes on behind it.
+_VALUE = rf"(?:{_QUOTED}|\[[^\]\n]*\]?|(?:[^\s\"'<>`]|[\"'`](?=\w))+)"
 
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{_NAME})(?P<suffix>(?:[_-][\w-]{{0,60}}|hash|value|s)?)"
-    rf"(?P<sign>\\*[\"'\]]?[ \t]*(?:=>|:=|==?|:)[ \t]*)(?P<value>{_VALUE})",
+    rf"(?P<sign>\\*[\"'\]]{{0,2}}[ \t]*(?:=>|:=|==?|:)[ \t]*)(?P<value>{_VALUE})",
     re.IGNORECASE,
 )
 _YAML = re.compile(
@@ -40,7 +42,7 @@ _YAML = re.compile(
     r"(?P<value>[^\s|>][^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_OPTION = re.compile(rf"(--[\w-]{{0,40}}?{_NAME}[ \t]+)({_QUOTED}|[^\s\"'-][^\s\"']*)", re.IGNORECASE)
+_OPTION = re.compile(rf"((?<![\w-])--[\w-]{{0,40}}?{_NAME}[ \t]+)({_QUOTED}|[^\s\"'-][^\s\"']*)", re.IGNORECASE)
 _HEADER = re.compile(
     r"((?:authorization|x-api-key|x-auth-token|(?:set-)?cookie)\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?)([^\n\"'\\]+)", re.IGNORECASE
 )
@@ -54,7 +56,7 @@ _PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(.*?)
 _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:gsk_\w{12,}|gh[pousr]_\w{12,}|github_pat_\w{12,}|glpat-[\w-]{12,}|xox[a-z]-[\w-]{8,}"
     r"|(?:AKIA|ASIA)[0-9A-Z]{12,}|sk-[\w-]{12,}|[rs]k_(?:live|test)_\w{8,}|AIza[\w-]{30,}|hvs\.[\w-]{12,}|hf_\w{20,}"
-    r"|npm_\w{20,}|pypi-[\w-]{20,}|AGE-SECRET-KEY-1\w{20,}|eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*)"
+    r"|npm_\w{20,}|pypi-[\w-]{20,}|AGE-SECRET-KEY-1\w{20,}|eyJ[\w-]{6,500}\.[\w-]{6,8000}\.[\w-]*)"
 )
 _WEBHOOK = re.compile(r"(hooks\.slack\.com/\w{1,20}/|api\.telegram\.org/bot|discord(?:app)?\.com/api/webhooks/)([^\s\"'<>]+)")
 
@@ -155,7 +157,8 @@ def _mask_quoted(match: re.Match[str]) -> str:
 
 def _mask_yaml(match: re.Match[str]) -> str:
     value = match["value"]
-    if value[0] in "\"'{[\\" or _speaks_about(match["name"], match["suffix"], value):
+    counts = match["name"].lower() in ("token", "tokens") and _NUMBER.fullmatch(value.split(maxsplit=1)[0])
+    if counts or value[0] in "\"'{[\\" or _speaks_about(match["name"], match["suffix"], value):
         return match[0]  # quoted values and tables are the assignment's business
     return f"{match['before']}{MASK}"
 
@@ -186,13 +189,17 @@ def _speaks_about(name: str, suffix: str, value: str) -> bool:
         return True
     if _ABOUT_END.search(suffix):
         return True
-    return value.strip("\"'\\,;)}]") in ("", "null", "None", "~", "true", "false")
+    return value.strip("\"'\\,;(){}[]") in ("", "null", "None", "~", "true", "false")
 
 
-_SECRET_NAME = re.compile(rf"{_NAME}(?:[_-]\w{{0,60}})?$", re.IGNORECASE)
-_HARMLESS_NAME = re.compile(
-    r"(?:^(?:OLD)?PWD$|SHA\d*|HASH|DIGEST|CHECKSUM|COMMIT|REVISION|VERSION|PATH$|GPG_KEYS?$)", re.IGNORECASE
+# The name of a variable of an environment tells more than a word in running text does, so less suffices here.
+_SECRET_NAME = re.compile(
+    r"passw|passphrase|secret|token|credential|private|apikey|accesskey|(?:^|[_-])(?:pass|keys?|auth|pwd|pw|salt|pepper|cookie)(?:$|[_-])"
+    r"|[a-z](?:pass|pwd)$",
+    re.IGNORECASE,
 )
+_HARMLESS_NAMES = frozenset({"PWD", "OLDPWD", "GPG_KEY", "GPG_KEYS"})
+_CHECKSUM_NAME = re.compile(r"SHA\d*|HASH|DIGEST|CHECKSUM|COMMIT|REVISION|VERSION", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=\D*\d)[\w+=-][\w+/=-]{27,}|[0-9a-f]{32,}|[0-9A-F]{32,}", re.ASCII)
 
 
@@ -205,19 +212,13 @@ def _redact_entry(entry: str) -> str:
     name, sign, value = entry.partition("=")
     if not sign or not value:
         return redact(entry)
-    if _HARMLESS_NAME.search(name):
-        return f"{redact(name)}={redact(value)}"
-    if _secret_name(name, value) or _RANDOM.fullmatch(value):
+    random = _RANDOM.fullmatch(value) and not _CHECKSUM_NAME.search(name)
+    if name.upper() not in _HARMLESS_NAMES and (random or _secret_name(name, value)):
         return f"{redact(name)}={MASK}"
     return f"{redact(name)}={redact(value)}"
 
 
 def _secret_name(name: str, value: str) -> bool:
-    found = _SECRET_NAME.search(name)
-    if found is None or _ABOUT_END.search(name):
+    if not _SECRET_NAME.search(name) or _ABOUT_END.search(name):
         return False
-    return not (found[0].lower() in ("token", "tokens") and _NUMBER.fullmatch(value))
-
-
-#: What a log viewer calls for each line.
-Redactor = Callable[[str], str]
+    return not (name.lower().endswith(("token", "tokens")) and _NUMBER.fullmatch(value))
