@@ -27,6 +27,10 @@ class CommandTimeoutError(LinkError):
     """A remote command did not end within its time limit."""
 
 
+class NoSuchSocketError(LinkError):
+    """`reach_unix`: nothing lies at that path of the host, so the service is probably not installed there."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommandResult:
     """What a command left: exit status (negative: ended by that signal), and bounded output."""
