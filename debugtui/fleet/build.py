@@ -40,23 +40,23 @@ def _sources(
     host: HostConfig, link: Link, asker: Asker, libvirt_factory: LibvirtFactory | None
 ) -> Iterator[tuple[Source, bool]]:
     if host.system:
-        from debugtui.sources.system import SystemSource
+        from debugtui.sources.system.source import SystemSource
 
         yield SystemSource(link), True
     if host.libvirt is not False:
         yield (libvirt_factory or _libvirt)(link, host.libvirt or LIBVIRT_DEFAULT), host.libvirt is not None
     if host.docker is not False:
-        from debugtui.sources.docker import DockerSource
+        from debugtui.sources.docker.source import DockerSource
 
         yield DockerSource(link, host.docker or DOCKER_DEFAULT), host.docker is not None
     for database in host.postgres:
-        from debugtui.sources.postgres import PostgresSource
+        from debugtui.sources.postgres.source import PostgresSource
 
         yield PostgresSource(link, database.name, database.dsn, _password(host, database, asker)), True
 
 
 def _libvirt(link: Link, uri: str) -> Source:
-    from debugtui.sources.libvirt import LibvirtSource
+    from debugtui.sources.libvirt.source import LibvirtSource
 
     return LibvirtSource(link, uri)
 

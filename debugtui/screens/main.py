@@ -104,6 +104,7 @@ class MainScreen(PaintedScreen):
 
     def _paint_alerts(self, view: FleetView, alerts: Sequence[Alert]) -> None:
         pane, table = self.query_one("#pane-alerts", Pane), self._table("alerts")
+        table.empty_text = BY_ID["alerts"].nothing
         table.set_rows(self._board.alerts(alerts, view.taken_at))
         critical = sum(alert.severity == "critical" for alert in alerts)
         tone: Tone = "bad" if critical else "warn" if alerts else "dim"

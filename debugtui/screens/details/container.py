@@ -28,7 +28,7 @@ from debugtui.widgets.log_view import LogView
 from debugtui.widgets.plot import Plot
 
 if TYPE_CHECKING:
-    from debugtui.sources.docker import DockerSource
+    from debugtui.sources.docker.source import DockerSource
 
 #: Lines of a log that are read at first; follow brings the rest.
 TAIL = 2_000

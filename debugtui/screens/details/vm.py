@@ -25,7 +25,7 @@ from debugtui.widgets.plot import Plot
 from debugtui.widgets.table_rows import Cell, Column, Row
 
 if TYPE_CHECKING:
-    from debugtui.sources.libvirt import LibvirtSource
+    from debugtui.sources.libvirt.source import LibvirtSource
 
 DISKS = (
     Column("device", "disk", width=8),
