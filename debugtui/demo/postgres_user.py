@@ -1,0 +1,64 @@
+"""PostgreSQL refuses to run as root: how root runs it all the same, without making a user."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAPPED = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+_ACCOUNTS = ("postgres", "nobody")
+_PROBE_LIMIT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunAs:
+    """How the server's programs are started.
+
+    Attributes:
+        prefix: what stands before the command.
+        user, group: ids to take on; None: stay who we are.
+    """
+
+    prefix: tuple[str, ...] = ()
+    user: int | None = None
+    group: int | None = None
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return the command with what must stand before it."""
+        return [*self.prefix, *argv]
+
+    def own(self, *folders: Path) -> None:
+        """Give folders to whoever the server runs as."""
+        if self.user is not None and self.group is not None:
+            for folder in folders:
+                os.chown(folder, self.user, self.group)
+
+
+def choose() -> RunAs | None:
+    """Return how to start the server; None: there is no way (root, no user namespaces, no unprivileged account)."""
+    if os.geteuid() != 0:
+        return RunAs()
+    if shutil.which(_MAPPED[0]) and _works():
+        return RunAs(prefix=_MAPPED)
+    for name in _ACCOUNTS:
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        if account.pw_uid != 0:
+            return RunAs(user=account.pw_uid, group=account.pw_gid)
+    return None
+
+
+def _works() -> bool:
+    """Whether this kernel lets us be another user in a namespace of our own."""
+    try:
+        done = subprocess.run([*_MAPPED, "true"], capture_output=True, timeout=_PROBE_LIMIT, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
