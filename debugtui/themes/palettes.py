@@ -155,11 +155,16 @@ def _mono() -> Theme:
             "scrollbar-hover", "scrollbar-active", "scrollbar-background", "scrollbar-background-hover",
             "scrollbar-background-active", "footer-key-foreground", "link-color", "link-color-hover",
             "link-background-hover", "input-selection-background", "screen-selection-background",
-            "screen-selection-foreground",
+            "screen-selection-foreground", "ansi-background", "ansi-foreground", "input-selection-foreground",
+            "input-cursor-background", "input-cursor-foreground",
         ),
         "ansi_default",
     )  # fmt: skip
-    styles = {"block-cursor-text-style": "bold reverse", "block-cursor-blurred-text-style": "underline"}
+    styles = {
+        "block-cursor-text-style": "bold reverse",
+        "block-cursor-blurred-text-style": "underline",
+        "input-cursor-text-style": "reverse",
+    }
     return Theme(
         name=MONO_THEME,
         ansi=True,

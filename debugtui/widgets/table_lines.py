@@ -29,7 +29,10 @@ def row_line(row: Row, columns: Sequence[Column], places: Sequence[Place], width
         text = safe(cell.text)
         room = max(0, width - MARK_WIDTH)
         return _pad(
-            [Piece(mark, style, MARK_WIDTH), Piece(fit(f"{fold} {text}" if fold else text, room), style or cell.tone or "heading", room)],
+            [
+                Piece(mark, style, MARK_WIDTH),
+                Piece(fit(f"{fold} {text}" if fold else text, room), style or cell.tone or "heading", room),
+            ],
             width,
             style,
         )
