@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import asyncssh
@@ -35,6 +35,8 @@ class HopClient(asyncssh.SSHClient):
         self.stage = Stage.TCP
         self.offered: asyncssh.SSHKey | None = None
         self.ended: BaseException | None = None
+        #: Called when the connection ends, while its socket can still be asked.
+        self.at_end: Callable[[], object] | None = None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """The TCP connection, or the channel of the hop before, stands."""
@@ -53,6 +55,8 @@ class HopClient(asyncssh.SSHClient):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
         self.ended = exc
+        if self.at_end is not None:
+            self.at_end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ async def close_chain(chain: Sequence[OpenHop]) -> None:
     """Close all connections, the target first. Never waits long for a host that does not answer."""
     for opened in reversed(chain):
         opened.connection.close()
+    for opened in reversed(chain):
         try:
             async with asyncio.timeout(1.0):
                 await opened.connection.wait_closed()

@@ -106,7 +106,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         return
     except OSError as error:
         raise KnownHostsError(f"{path} cannot be read: {error.strerror or error}") from error
-    for number, text in enumerate(data.splitlines(), 1):
+    for number, text in enumerate(data.split("\n"), 1):
         text = text.strip()
         if text and not text.startswith("#"):
             yield number, text
@@ -120,6 +120,8 @@ def _take(known: Known, path: Path, number: int, text: str, name: str, bare: str
     if not any(sign in names for sign in "*?!|/") and not {name, bare} & set(names.lower().split(",")):
         return
     try:
+        if marker and rest.split(None, 1)[:1] and rest.split(None, 1)[0].encode() in get_default_public_key_algs():
+            asyncssh.import_public_key(rest)  # below, a key that is not understood would be passed over
         parsed = asyncssh.import_known_hosts(f"{marker} {names if '|' in names else names.lower()} {rest}".strip())
         keys, authorities, revoked, *_ = asyncssh.match_known_hosts(parsed, name, "", None)
         if not bare:

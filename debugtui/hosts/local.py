@@ -9,6 +9,7 @@ import grp
 import os
 import pwd
 import signal
+import socket
 import stat
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -114,7 +115,7 @@ class LocalLink:
                 _, writer = await asyncio.open_unix_connection(path)
         except (OSError, TimeoutError) as error:
             finding = await asyncio.to_thread(_find_out, Path(path), error)
-            raise sockets.problem(self._host, path, finding, line(error.strerror or "no answer", 200)) from error
+            raise sockets.problem(self._host, path, finding, _words(error)) from error
         writer.transport.abort()
         return Endpoint(path=path)
 
@@ -126,7 +127,7 @@ class LocalLink:
                 _, writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError) as error:
             where = line(f"{host}:{port}", 200)
-            said = line(error.strerror or str(error) or "no answer", 200)
+            said = _words(error)
             raise LinkError(
                 Problem(
                     f"{where} cannot be reached from {line(self._host, 100)}: {said}",
@@ -135,6 +136,13 @@ class LocalLink:
             ) from error
         writer.transport.abort()
         return Endpoint(host=host, port=port)
+
+
+def _words(error: OSError | TimeoutError) -> str:
+    """The system's words; asyncio's own text would repeat the address instead."""
+    if isinstance(error, socket.gaierror):
+        return line(error.strerror or "the name is not found", 200)
+    return os.strerror(error.errno) if error.errno else line(str(error), 200) or "no answer"
 
 
 def _find_out(path: Path, error: OSError | TimeoutError) -> sockets.Finding:

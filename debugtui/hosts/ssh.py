@@ -64,6 +64,7 @@ class SshLink:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._connection: SshConnection | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
         self._earlier = (0, 0)
 
@@ -111,6 +112,7 @@ class SshLink:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            await asyncio.gather(*self._closing, return_exceptions=True)
             self._become(LinkState.LOST, Problem(f"{line(self._host, 100)}: the link is closed"))
 
     async def wait_settled(self, timeout: float) -> LinkStatus:
@@ -133,19 +135,19 @@ class SshLink:
         """Connect, watch, and connect again until cancelled."""
         while True:
             self._become(LinkState.CONNECTING, self._status.problem)
+            refused = False
             try:
                 await self._connect()
+                problem = await self._watch()
             except LinkError as error:
-                if error.refused:
-                    await self._wait_for_operator(error.problem)
-                else:
-                    await self._pause(error.problem)
-                continue
+                problem, refused = error.problem, error.refused
             except Exception as error:  # noqa: BLE001 - a fault of the library: shown, logged and tried again
                 _log.exception("link to %s", self._host)
-                await self._pause(Problem(f"{line(self._host, 100)}: {type(error).__name__}: {words(error)}", "see the log"))
-                continue
-            await self._pause(await self._watch())
+                problem = Problem(f"{line(self._host, 100)}: {type(error).__name__}: {words(error)}", "see the log")
+            if refused:
+                await self._wait_for_operator(problem)
+            else:
+                await self._pause(problem)
 
     async def _connect(self) -> None:
         config = default_ssh_config() if self._ssh_config is None else self._ssh_config
@@ -167,9 +169,13 @@ class SshLink:
         finally:
             self._backoff.was_up(asyncio.get_running_loop().time() - up_since)
             self._connection = None
-            await connection.close()
+            # A task of its own: closing goes to its end even where this one is cancelled meanwhile.
+            closing = asyncio.create_task(connection.close(), name=f"close {self._host}")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
             received, sent = connection.traffic()
             self._earlier = (self._earlier[0] + received, self._earlier[1] + sent)
+            await asyncio.shield(closing)
 
     async def _pause(self, problem: Problem) -> None:
         """Be lost for as long as the backoff says, or until told to try."""

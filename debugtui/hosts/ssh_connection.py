@@ -29,6 +29,8 @@ class SshConnection:
         self.commands = Commands(target, host)
         self.forwards = Forwards(target, self.commands, host, self._folder)
         self._traffic = (0, 0)
+        self._socket = self._chain[0].connection.get_extra_info("socket")
+        self._chain[0].client.at_end = self.traffic
         self.commands.start()
 
     async def wait_lost(self) -> Problem:
@@ -45,10 +47,9 @@ class SshConnection:
 
         Linux only, and not through a ProxyCommand: (0, 0) there, since the library counts nothing.
         """
-        found = self._chain[0].connection.get_extra_info("socket")
-        if found is not None and sys.platform == "linux" and found.fileno() >= 0:
+        if self._socket is not None and sys.platform == "linux" and self._socket.fileno() >= 0:
             try:
-                info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_BYTES_AT + _TCP_BYTES.size)
+                info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_BYTES_AT + _TCP_BYTES.size)
             except OSError:
                 return self._traffic
             if len(info) >= _TCP_BYTES_AT + _TCP_BYTES.size:

@@ -20,6 +20,8 @@ import pytest
 
 HOST = "127.0.0.1"
 
+# SHLVL keeps bash from reading ~/.bashrc, which it does for the first shell of an SSH session: what somebody keeps there
+# (version managers with lock files, say) must not decide how long a test takes.
 _CONFIG = """\
 ListenAddress {host}
 Port {port}
@@ -32,6 +34,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
 AllowStreamLocalForwarding yes
+SetEnv SHLVL=5
 Subsystem sftp internal-sftp
 LogLevel VERBOSE
 """
