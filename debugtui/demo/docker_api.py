@@ -24,6 +24,10 @@ _HEADERS = {
 }
 
 
+class NoSuchContainerError(Exception):
+    """A request names a container that is not there."""
+
+
 def _answer(value: object, status: int = 200) -> web.Response:
     # The docker command wants the content type without a charset, else it shows an error's JSON instead of its message.
     return web.Response(body=json_line(value), status=status, content_type="application/json")
@@ -37,6 +41,8 @@ def _error(status: int, message: str) -> web.Response:
 async def _manners(request: web.Request, handler: _Handler) -> web.StreamResponse:
     try:
         return await handler(request)
+    except NoSuchContainerError as error:
+        return _error(404, str(error))
     except web.HTTPNotFound:
         return _error(404, "page not found")
     except web.HTTPMethodNotAllowed:
@@ -126,8 +132,7 @@ class DockerApi:
         reference = request.match_info["id"]
         container = self.engine.find(reference)
         if container is None:
-            message = f"No such container: {reference}"
-            raise web.HTTPBadRequest(text=message) if len(reference) > 256 else _NoSuchContainerError(message)
+            raise NoSuchContainerError(f"No such container: {reference}")
         return container
 
     async def _inspect(self, request: web.Request) -> web.StreamResponse:
@@ -251,15 +256,6 @@ class DockerApi:
             "container", "update", container.id, {"image": container.part.image, "name": container.name, **labels(container)}
         )
         return _answer({"Warnings": None})
-
-
-class _NoSuchContainerError(web.HTTPException):
-    """A 404 that keeps its message through the middleware, in the engine's JSON."""
-
-    status_code = 404
-
-    def __init__(self, message: str) -> None:
-        super().__init__(body=json_line({"message": message}), content_type="application/json")
 
 
 def _fits(container: SimContainer, filters: dict[str, list[str]]) -> bool:
