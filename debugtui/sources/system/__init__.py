@@ -1,0 +1,1 @@
+"""A host's own figures, read by one command over the host's link."""
