@@ -179,6 +179,15 @@ async def test_no_password_to_be_had(postgres_server: PostgresServer) -> None:
         assert "password = {env" in error.problem.hint
 
 
+async def test_a_pooler_that_calls_a_wrong_password_a_protocol_violation() -> None:
+    answers = Answers("wrong")
+    refusal = answering(error_response("08P01", "SASL authentication failed"))
+    async with listening(refusal) as path, source_of("postgresql://m@db/d?sslmode=disable", PathLink(path), answers) as source:
+        assert "wrong password: SASL authentication failed" in (await problem_of(source)).problem.says
+        await problem_of(source)
+    assert answers.asked == 1
+
+
 # -- TLS
 
 

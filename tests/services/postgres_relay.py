@@ -80,8 +80,8 @@ async def listening(handler: Handler) -> AsyncIterator[str]:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, FileNotFoundError):
                 await handler(reader, writer)
         finally:
+            await _close(writer)
             tasks.discard(task)
-            writer.close()
 
     with tempfile.TemporaryDirectory(prefix="dtr-", dir="/tmp") as directory:
         path = str(Path(directory) / "f1")
@@ -90,10 +90,19 @@ async def listening(handler: Handler) -> AsyncIterator[str]:
             yield path
         finally:
             server.close()
+            if tasks:  # the clients are gone: most end by themselves
+                await asyncio.wait(tasks, timeout=1)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await server.wait_closed()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Cut a connection, and wait until it is gone."""
+    writer.transport.abort()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,7 +140,7 @@ def forward(target: Path | tuple[str, int], *, rewrite: Callable[[bytes], bytes 
             for copy in copies:
                 copy.cancel()
             await asyncio.gather(*copies, return_exceptions=True)
-            up_writer.close()
+            await _close(up_writer)
 
     return handle
 

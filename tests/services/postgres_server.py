@@ -188,6 +188,8 @@ class PostgresServer:
         if os.geteuid() == 0:
             prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
         env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "HOME": str(self.root)}
+        if (self.bin.parent / "lib" / "libpq.so.5").exists():  # a build that carries its own
+            env["LD_LIBRARY_PATH"] = str(self.bin.parent / "lib")
         # Output goes to a file: a server that inherited a pipe would keep the reader waiting.
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(

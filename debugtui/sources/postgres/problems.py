@@ -32,10 +32,17 @@ def grant_hint(role: str) -> str:
 
 def connect_problem(error: BaseException, address: Address, timeout: float) -> SourceError:
     """Return why a connection could not be made, and how to mend it."""
-    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError):
+    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.ConnectionDoesNotExistError):
         return SourceError(Problem(says(error), _server_hint(error, address)))
     absent = isinstance(error, FileNotFoundError) and bool(address.socket_dir)
     return SourceError(_way_problem(error, address, timeout), absent=absent)
+
+
+def wants_password(error: BaseException) -> bool:
+    """Whether a right password would mend it. PgBouncer before 1.19 calls a wrong one a protocol violation."""
+    if isinstance(error, asyncpg.ProtocolViolationError):
+        return "authentication failed" in str(error)
+    return isinstance(error, asyncpg.InvalidPasswordError)
 
 
 def _way_problem(error: BaseException, address: Address, timeout: float) -> Problem:
@@ -52,7 +59,7 @@ def _way_problem(error: BaseException, address: Address, timeout: float) -> Prob
         (ConnectionRefusedError, f"nothing listens on {where}", "is the server running, and the port right?"),
         (ssl.SSLError, f"TLS failed: {says(error)}", "sslmode and sslrootcert of the dsn decide what is accepted"),
         (ConnectionError, f"{where} closed the connection", _CLOSED_HINT),
-        (asyncpg.PostgresConnectionError, f"{where} closed the connection", _CLOSED_HINT),
+        (asyncpg.ConnectionDoesNotExistError, f"{where} closed the connection", _CLOSED_HINT),
         (OSError, f"{where}: {says(error)}", ""),
         (asyncpg.UnsupportedClientFeatureError, says(error), "allow scram-sha-256, md5 or peer for this role in pg_hba.conf"),
     )

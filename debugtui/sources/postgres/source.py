@@ -22,7 +22,7 @@ from debugtui.sources.postgres.dsn import Address, DsnError, parse_dsn
 from debugtui.sources.postgres.locks import Holding, build_lock_tree
 from debugtui.sources.postgres.parts import Parts
 from debugtui.sources.postgres.passwords import Passwords
-from debugtui.sources.postgres.problems import connect_problem, grant_hint, lost
+from debugtui.sources.postgres.problems import connect_problem, grant_hint, lost, wants_password
 from debugtui.sources.postgres.rates import Counters, Rates
 from debugtui.sources.postgres.session import CONNECT_TIMEOUT, QUERY_TIMEOUT, Session, connect
 from debugtui.sources.postgres.slow import FEATURES
@@ -145,13 +145,13 @@ class PostgresSource:
         try:
             try:
                 return await connect(endpoint, address, password)
-            except asyncpg.InvalidPasswordError:
-                if password:
+            except asyncpg.PostgresError as error:
+                if password or not wants_password(error):
                     raise
-                return await connect(endpoint, address, await self._passwords.wanted(short(address.user)))
-        except asyncpg.InvalidPasswordError as error:
-            raise self._passwords.wrong(short(str(error))) from error
+            return await connect(endpoint, address, await self._passwords.wanted(short(address.user)))
         except _LOST as error:
+            if wants_password(error):
+                raise self._passwords.wrong(short(str(error))) from error
             problem = connect_problem(error, address, CONNECT_TIMEOUT)
             raise await self._explain(error, address, problem) from error
 
