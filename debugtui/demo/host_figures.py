@@ -147,6 +147,11 @@ class HostFigures:
             inodes_used = int(inodes * (0.02 + 0.1 * share(self.host.name, mount)))
             yield Mount(device, mount, fstype, size, used, usable - used, inodes, inodes_used)
 
+    def disk_is_full(self, now: float) -> bool:
+        """Whether the scenario has filled the disk."""
+        since = self._timeline.since(Fault.DISK_FULL, now)
+        return since is not None and since > FILL_S
+
     def _percent(self, mount: str, ordinary: float, now: float) -> float:
         if (self.host.name, mount) != (cast.DISK_HOST, cast.DISK_MOUNT):
             return ordinary
