@@ -201,7 +201,7 @@ class _Opening:
         hop = self.hop
         name = f"{hop.known_as} {hop.known_port} {key.get_fingerprint()}"
         if name in self.questions.declined:
-            raise problems.key_not_trusted(hop, key, declined=True)
+            raise problems.key_not_trusted(hop, key)
         file = hop.user_files[0] if hop.user_files else None
         question = HostKeyQuestion(
             host=hop.name,
@@ -212,7 +212,7 @@ class _Opening:
         )
         if not await self.asker.trust_host_key(question):
             self.questions.declined[name] = 1
-            raise problems.key_not_trusted(hop, key, declined=True)
+            raise problems.key_not_trusted(hop, key)
         if file is None:
             self.questions.accepted.add((hop.known_as, hop.known_port, key.export_public_key()))
             return

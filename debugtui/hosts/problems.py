@@ -37,6 +37,8 @@ def fingerprint(key: asyncssh.SSHKey) -> str:
 
 def words(error: BaseException) -> str:
     """Return what an error says, safe to show, never empty."""
+    if isinstance(error, OSError) and error.errno and error.errno > 0 and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
     return line(str(error), 300) or type(error).__name__
 
 
@@ -156,13 +158,12 @@ def key_revoked(hop: Hop, revoked: Sequence[Entry]) -> LinkError:
     )
 
 
-def key_not_trusted(hop: Hop, offered: asyncssh.SSHKey, *, declined: bool) -> LinkError:
+def key_not_trusted(hop: Hop, offered: asyncssh.SSHKey) -> LinkError:
     """The operator said no to an unknown key, or nobody was there to ask."""
-    why = "it was not accepted" if declined else "nobody was asked"
     file = line(str(hop.user_files[0]), 200) if hop.user_files else "known_hosts"
     return LinkError(
         Problem(
-            f"{hop}: its host key is not known, and {why}: {fingerprint(offered)}",
+            f"{hop}: its host key is not known, and nobody accepted it: {fingerprint(offered)}",
             f"compare the fingerprint with the host's own, then connect again and accept it, or add the key to {file}",
         ),
         refused=True,
@@ -216,9 +217,9 @@ def no_passphrase(hop: Hop, path: str, *, tries: int) -> LinkError:
 
 def key_unreadable(hop: Hop, path: str, error: BaseException) -> LinkError:
     """The named identity cannot be used."""
-    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else words(error)
     return LinkError(
-        Problem(f"{hop}: the key {line(path, 200)} cannot be used: {why}", "correct identity (or IdentityFile)"), refused=True
+        Problem(f"{hop}: the key {line(path, 200)} cannot be used: {words(error)}", "correct identity (or IdentityFile)"),
+        refused=True,
     )
 
 
