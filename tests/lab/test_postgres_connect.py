@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from debugtui.hosts.link import Endpoint, LinkError
+from debugtui.hosts.link import Endpoint, LinkError, NoSuchSocketError
 from debugtui.model.source import Problem
 from debugtui.sources.base import SourceError
 from debugtui.sources.postgres import session
@@ -319,12 +319,12 @@ async def test_no_socket_means_absent(postgres_server: PostgresServer) -> None:
         assert error.problem.says == "no socket /nowhere/.s.PGSQL.5432"
 
 
-async def test_a_forward_to_no_socket_means_absent_too() -> None:
+async def test_a_forward_that_leads_nowhere() -> None:
     missing = Path("/nowhere/.s.PGSQL.5432")
     async with listening(forward(missing)) as path, source_of("postgresql://m@/d?host=/nowhere", PathLink(path)) as source:
         error = await problem_of(source)
-        assert error.absent
-        assert "no socket" in error.problem.says
+        assert not error.absent
+        assert "no server behind it" in error.problem.hint
 
 
 async def test_nothing_listens() -> None:
@@ -460,15 +460,16 @@ async def test_the_links_own_failure_passes_through(postgres_server: PostgresSer
         assert (await source.read(full=False)).database == "coach"
 
 
-async def test_what_the_link_cannot_reach_while_it_lives_is_the_services_absence() -> None:
+@pytest.mark.parametrize(("kind", "absent"), [(LinkError, False), (NoSuchSocketError, True)])
+async def test_what_the_link_cannot_reach_while_it_lives_is_the_services_matter(kind: type[LinkError], absent: bool) -> None:
     class Link(PathLink):
         async def reach_unix(self, path: str) -> Endpoint:
-            raise LinkError(Problem("no such socket"))
+            raise kind(Problem("cannot be reached"))
 
     async with source_of("postgresql://m@/d?host=/run", Link()) as source:
         error = await problem_of(source)
-        assert error.absent
-        assert error.problem.says == "no such socket"
+        assert error.absent == absent
+        assert error.problem.says == "cannot be reached"
 
 
 async def test_a_dsn_that_is_not_understood() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from debugtui.model.postgres import LockNode, PreparedTransaction, Session
 
@@ -33,12 +34,8 @@ class Holding:
     held: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Key:
-    """A node: a session by its pid, or a prepared transaction (pid 0) by its gid."""
-
-    pid: int
-    gid: str = ""
+#: A node: a session by its pid, or a prepared transaction by its gid.
+_Key: TypeAlias = int | str
 
 
 class _Graph:
@@ -60,40 +57,39 @@ class _Graph:
         known: dict[int, dict[_Key, str]] = {}
         for holding in holdings:
             mine = known.setdefault(holding.waiter, {})
-            key = _Key(holding.pid, holding.gid)
+            key = holding.pid or holding.gid
             mine[key] = mine.get(key) or holding.held
         for session in sessions:
             if session.blocked_by:
                 self._connect(session, known.get(session.pid, {}))
         for waiters in self.children.values():
-            waiters.sort(key=lambda key: (-(self.waits(key) or 0.0), key))
+            waiters.sort(key=lambda key: (-(self.waits(key) or 0.0), str(key)))
         self.below = self._count()
 
     def _connect(self, session: Session, holdings: dict[_Key, str]) -> None:
-        waiter = _Key(session.pid)
-        blockers: dict[_Key, str] = {}
-        for pid in session.blocked_by:
-            if pid:
-                blockers[_Key(pid)] = holdings.get(_Key(pid), "")
-            else:
-                blockers.update({key: holdings.get(key, "") for key in self._gids(holdings)})
-        blockers.pop(waiter, None)
-        # Who really holds the lock comes before who merely queues for it.
-        chosen = sorted(blockers, key=lambda key: not blockers[key])[:MOST_PARENTS]
+        """Put a waiter below its blockers: first who really holds the lock, then who stands before it in the queue."""
+        blockers = dict.fromkeys(session.blocked_by)
+        chosen: list[_Key] = []
+        if 0 in blockers:
+            chosen += [key for key in holdings if isinstance(key, str)] or [self._only_prepared()]
+        chosen += [key for key, held in holdings.items() if held and key in blockers and key]
+        chosen = [key for key in chosen if key != session.pid][:MOST_PARENTS]
+        for pid in blockers:
+            if len(chosen) == MOST_PARENTS:
+                break
+            if pid and pid != session.pid and pid not in chosen:
+                chosen.append(pid)
         for key in chosen:
-            self.children.setdefault(key, []).append(waiter)
-            held = blockers[key]
+            self.children.setdefault(key, []).append(session.pid)
+            held = holdings.get(key)
             if held and held not in self.held.setdefault(key, []):
                 self.held[key].append(held)
         if chosen:
-            self.parents[waiter] = chosen
+            self.parents[session.pid] = chosen
 
-    def _gids(self, holdings: dict[_Key, str]) -> list[_Key]:
-        """The prepared transactions that block; the only one there is where nothing says more."""
-        named = [key for key in holdings if key.pid == 0]
-        if named:
-            return named
-        return [_Key(0, next(iter(self.prepared)))] if len(self.prepared) == 1 else [_Key(0)]
+    def _only_prepared(self) -> str:
+        """The prepared transaction that is meant where nothing names it: the only one, or one without a name."""
+        return next(iter(self.prepared)) if len(self.prepared) == 1 else ""
 
     def _count(self) -> dict[_Key, int]:
         """Who waits below each node, as bit sets: a fixed point, so that a cycle ends too."""
@@ -119,34 +115,39 @@ class _Graph:
 
     def waits(self, key: _Key) -> float | None:
         """Seconds that this node has waited; None for one that does not wait, or where nothing says since when."""
-        session = self.sessions.get(key.pid)
+        session = self.session(key)
         return self._since(session.waiting_since) if session and key in self.parents else None
 
     def age(self, key: _Key) -> float | None:
         """Seconds since its transaction began."""
-        if key.pid == 0:
-            transaction = self.prepared.get(key.gid)
+        if isinstance(key, str):
+            transaction = self.prepared.get(key)
             return self._since(transaction.prepared_at) if transaction else None
-        session = self.sessions.get(key.pid)
+        session = self.session(key)
         return self._since(session.xact_start) if session else None
+
+    def session(self, key: _Key) -> Session | None:
+        """The session of a node; None for a prepared transaction, and for one that cannot be seen."""
+        return self.sessions.get(key) if isinstance(key, int) else None
 
     def worst_first(self, keys: Iterable[_Key]) -> list[_Key]:
         """Most waiters first, then the oldest transaction."""
-        return sorted(keys, key=lambda key: (-self.below[key], -(self.age(key) or 0.0), key))
+        return sorted(keys, key=lambda key: (-self.below[key], -(self.age(key) or 0.0), str(key)))
 
     def row(self, key: _Key, depth: int, parent: _Key | None, repeated: bool) -> LockNode:
         """One row of the tree."""
-        session = self.sessions.get(key.pid) if key.pid else None
-        transaction = self.prepared.get(key.gid) if not key.pid else None
+        session = self.session(key)
+        gid = key if isinstance(key, str) else ""
+        transaction = self.prepared.get(gid) if isinstance(key, str) else None
         held = self.held.get(key, [])
         more = f" and {len(held) - MOST_HELD} more" if len(held) > MOST_HELD else ""
         return LockNode(
-            pid=key.pid,
+            pid=key if isinstance(key, int) else 0,
             depth=depth,
-            parent=parent.pid if parent else None,
+            parent=parent if isinstance(parent, int) or parent is None else 0,
             application=session.application if session else "",
             user=session.user if session else transaction.owner if transaction else "",
-            state=session.state if session else "" if key.pid else "prepared",
+            state=session.state if session else "prepared" if isinstance(key, str) else "",
             query=session.query if session else "",
             lock_mode=session.lock_mode if session else "",
             lock_on=session.lock_on if session else "",
@@ -156,7 +157,7 @@ class _Graph:
             waiters=self.below[key],
             blockers=session.blocked_by if session else (),
             repeated=repeated,
-            gid=key.gid,
+            gid=gid,
         )
 
 

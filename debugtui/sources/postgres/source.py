@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from debugtui.hosts.link import Endpoint, Link, LinkError
+from debugtui.hosts.link import Endpoint, Link, LinkError, NoSuchSocketError
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.postgres import PostgresReading, PreparedTransaction
 from debugtui.model.postgres import Session as SessionRow
@@ -137,7 +137,7 @@ class PostgresSource:
             return await self._link.reach_tcp(address.host, address.port)
         except LinkError as error:
             if self._link.status.state is LinkState.UP:  # the link lives: it is the service that is not there
-                raise SourceError(error.problem, absent=bool(address.socket_dir)) from error
+                raise SourceError(error.problem, absent=isinstance(error, NoSuchSocketError)) from error
             raise
 
     async def _connect(self, endpoint: Endpoint, address: Address) -> Session:
@@ -152,25 +152,7 @@ class PostgresSource:
         except _LOST as error:
             if wants_password(error):
                 raise self._passwords.wrong(short(str(error))) from error
-            problem = connect_problem(error, address, CONNECT_TIMEOUT)
-            raise await self._explain(error, address, problem) from error
-
-    async def _explain(self, error: BaseException, address: Address, found: SourceError) -> SourceError:
-        """Look at the host for a socket behind a forward, which only says that it was closed."""
-        vague = isinstance(error, (ConnectionError, asyncpg.ConnectionDoesNotExistError)) and address.socket_dir
-        if not vague or isinstance(error, ConnectionRefusedError):
-            return found
-        try:
-            there = await self._link.run(["test", "-S", address.socket_path], timeout=CONNECT_TIMEOUT)
-            if there.status == 1:
-                return connect_problem(FileNotFoundError(address.socket_path), address, CONNECT_TIMEOUT)
-            allowed = await self._link.run(["test", "-w", address.socket_path], timeout=CONNECT_TIMEOUT)
-            if allowed.status == 1:
-                return connect_problem(PermissionError(address.socket_path), address, CONNECT_TIMEOUT)
-        except LinkError:
-            if self._link.status.state is not LinkState.UP:
-                raise
-        return found
+            raise connect_problem(error, address, CONNECT_TIMEOUT) from error
 
     # -- reading
 
