@@ -6,17 +6,14 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from debugtui.demo import cast
+from debugtui.demo import cast, leftovers
 from debugtui.demo.layout import Layout
 from debugtui.demo.scenarios import SCENARIOS, Timeline
 
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from debugtui.sources.base import Source
 
 READY_LIMIT, STOP_LIMIT = 30.0, 12.0
-_PREFIX = "dtui-demo-"
 
 
 class DemoError(Exception):
@@ -65,9 +61,7 @@ class DemoHandle:
         """
         if scenario not in SCENARIOS:
             raise DemoError(f"no such scenario: {scenario} (there are: {', '.join(SCENARIOS)})")
-        # Not the user's TMPDIR: paths of UNIX sockets may have about a hundred bytes only.
-        parent = "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108 - mkdtemp makes it private
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        folder = leftovers.make_folder()
         try:
             with Layout(folder).log.open("wb") as log:
                 process = subprocess.Popen(
@@ -163,28 +157,10 @@ class DemoHandle:
         self._reader.join(1.0)
         if process.stdout is not None:
             process.stdout.close()
-        if self.folder.exists():  # it was killed: clean up in its place
-            _end_postmaster(self._layout.postgres / "data" / "postmaster.pid")
-            shutil.rmtree(self.folder, ignore_errors=True)
+        leftovers.remove(self._layout)  # it was killed: clean up in its place
 
 
 def _environment(folder: Path) -> dict[str, str]:
     package_parent = str(Path(__file__).resolve().parents[2])
     paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {**os.environ, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
-
-
-def _end_postmaster(pid_file: Path) -> None:
-    try:
-        pid = int(pid_file.read_text().split()[0])
-        os.kill(pid, signal.SIGQUIT)
-    except (OSError, ValueError, IndexError):
-        return
-    for _ in range(50):
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return
-        time.sleep(0.1)
-    with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ from debugtui.demo.libvirt_figures import overlay
 from debugtui.demo.scenarios import Timeline
 from debugtui.hosts.link import Link
 from debugtui.model.libvirt import LibvirtReading
-from debugtui.sources.libvirt import LibvirtSource
+from debugtui.sources.libvirt.source import LibvirtSource
 
 
 class DemoLibvirtSource(LibvirtSource):

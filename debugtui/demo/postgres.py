@@ -67,7 +67,7 @@ class DemoPostgres:
         self._run_as.own(self._folder, self.socket_dir)
         program = str(self._binaries.bin / "initdb")
         arguments = ["-D", str(self._data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]
-        process = await self._spawn(program, *arguments, output=asyncio.subprocess.PIPE)
+        process = await self._spawn(self._run_as.command([program, *arguments]), asyncio.subprocess.PIPE)
         try:
             async with asyncio.timeout(INIT_LIMIT):
                 output, _ = await process.communicate()
@@ -91,7 +91,8 @@ class DemoPostgres:
             PostgresFailedError: it ended, or was not ready in time.
         """
         with (self._folder / "log").open("wb") as log:
-            self._process = await self._spawn(str(self._binaries.bin / "postgres"), "-D", str(self._data), output=log.fileno())
+            command = self._run_as.server([str(self._binaries.bin / "postgres"), "-D", str(self._data)])
+            self._process = await self._spawn(command, log.fileno())
         end = time.monotonic() + START_LIMIT
         while not self._ready():
             if self._process.returncode is not None or time.monotonic() > end:
@@ -121,12 +122,12 @@ class DemoPostgres:
                 continue
             return
 
-    async def _spawn(self, program: str, *arguments: str, output: int) -> asyncio.subprocess.Process:
+    async def _spawn(self, command: list[str], output: int) -> asyncio.subprocess.Process:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         environment = {**kept, "HOME": str(self._folder), "LC_ALL": "C", "TZ": "UTC", **self._binaries.environment}
         try:
             return await asyncio.create_subprocess_exec(
-                *self._run_as.command([program, *arguments]),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
@@ -138,7 +139,7 @@ class DemoPostgres:
                 extra_groups=None if self._run_as.user is None else [],
             )
         except OSError as error:
-            raise PostgresFailedError(f"{program}: {error}") from error
+            raise PostgresFailedError(f"{command[0]}: {error}") from error
 
 
 def _last_line(output: bytes) -> str:

@@ -21,7 +21,7 @@ CREATE INDEX activities_sport ON activities (sport);
 
 -- No index on athlete_id: every look at somebody's plan reads the whole table.
 CREATE TABLE plans (id int PRIMARY KEY, athlete_id int NOT NULL, week int NOT NULL, goal text, load int NOT NULL);
-INSERT INTO plans SELECT n, 1 + n % 2500, n % 52, 'goal ' || n % 40, n % 800 FROM generate_series(1, 20000) n;
+INSERT INTO plans SELECT n, 1 + n % 2500, n % 50, 'goal ' || n % 40, n % 800 FROM generate_series(1, 20000) n;
 
 -- Most of it dead: rows come and go, and vacuum is switched off for it.
 CREATE TABLE sessions_log (id bigint PRIMARY KEY, athlete_id int, at timestamptz, agent text) WITH (autovacuum_enabled = off);

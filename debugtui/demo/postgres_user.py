@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MAPPED = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+_BOUND = ("setpriv", "--pdeathsig", "INT", "--")
 _ACCOUNTS = ("postgres", "nobody")
 _PROBE_LIMIT = 5.0
 
@@ -31,6 +32,10 @@ class RunAs:
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command with what must stand before it."""
         return [*self.prefix, *argv]
+
+    def server(self, argv: Sequence[str]) -> list[str]:
+        """Return the command of a server that ends with us, even if we are killed (Linux, where `setpriv` is installed)."""
+        return self.command([*(_BOUND if shutil.which(_BOUND[0]) else ()), *argv])
 
     def own(self, *folders: Path) -> None:
         """Give folders to whoever the server runs as."""
