@@ -51,7 +51,7 @@ class FilterBar(Horizontal):
         height: 1;
         background: $panel;
         color: $foreground;
-        & > #filter-sign { width: 9; color: $text-accent; padding: 0 1; }
+        & > #filter-sign { width: 10; color: $text-accent; padding: 0 1; }
         & > Input { width: 1fr; background: $panel; color: $foreground; }
         & > #filter-says { width: auto; max-width: 60%; color: $text-muted; padding: 0 1; }
         & > #filter-says.-bad { color: $text-error; text-style: bold; }
@@ -69,6 +69,7 @@ class FilterBar(Horizontal):
         """Make a closed bar."""
         super().__init__(id=id)
         self._target: Filterable | None = None
+        self._back: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Sign, input, and what the filter finds."""
@@ -81,9 +82,11 @@ class FilterBar(Horizontal):
         """What is being filtered; None while closed."""
         return self._target
 
-    def open(self, target: Filterable) -> None:
-        """Show the bar and filter `target`, which is a widget too."""
+    def open(self, target: Filterable, *, sign: str = "filter /", back: Widget | None = None) -> None:
+        """Show the bar and filter `target`; `back` gets the focus afterwards (the target, where it is a widget)."""
         self._target = target
+        self._back = back if back is not None else target if isinstance(target, Widget) else None
+        self.query_one("#filter-sign", Static).update(Content(sign))
         field = self.query_one(Input)
         with field.prevent(Input.Changed):
             field.value = target.filter_text
@@ -120,8 +123,8 @@ class FilterBar(Horizontal):
         if target is None:
             return
         text = target.filter_text
-        if isinstance(target, Widget):
-            target.focus()
+        if self._back is not None:
+            self._back.focus()
         self.post_message(self.Closed(text))
 
     def action_clear(self) -> None:

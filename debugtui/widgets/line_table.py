@@ -13,16 +13,18 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from debugtui.themes.tones import TONES
 from debugtui.widgets.cells import fit
+from debugtui.widgets.matching import Matcher
+from debugtui.widgets.scrolling import set_lines
 from debugtui.widgets.table_layout import Piece, Place, changed_spans, place_columns
 from debugtui.widgets.table_lines import empty_line, header_line, row_line
-from debugtui.widgets.table_rows import Cell, Column, Matcher, Row, arrange
+from debugtui.widgets.table_rows import Cell, Column, Row, arrange
 
 __all__ = ["Cell", "Column", "LineTable", "Row"]
 
@@ -51,7 +53,7 @@ class LineTable(ScrollView, can_focus=True):
         Binding("home,g", "home", "First row", show=False, id="table.home"),
         Binding("end,G", "end", "Last row", show=False, id="table.end"),
         Binding("enter", "select", "Open", show=False, id="table.select"),
-        Binding("space", "fold", "Fold", show=False, id="table.fold"),
+        Binding("space", "fold", "Fold", show=False, id="table.toggle"),
         Binding("s", "cycle_sort", "Sort", show=False, id="table.sort"),
     ]
 
@@ -297,15 +299,10 @@ class LineTable(ScrollView, can_focus=True):
         self._settle_cursor(before)
         if bool(before) != bool(self._shown):
             self._painted.clear()
-        self._set_height()
+        set_lines(self, len(self._shown) + self._header)
         if in_view:
             self._scroll_to_cursor()
         self._paint_changes()
-
-    def _set_height(self) -> None:
-        size = Size(0, len(self._shown) + self._header)
-        if size != self.virtual_size:
-            self.virtual_size = size
 
     # The cursor
 

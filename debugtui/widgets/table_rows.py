@@ -7,12 +7,12 @@ waiter without its blocker says nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from debugtui.themes.tones import Tone
+from debugtui.widgets.matching import Matcher
 
 
 class Cell(NamedTuple):
@@ -126,41 +126,6 @@ def sort_blocks(blocks: list[Block], index: int, column: Column, *, reverse: boo
     known = [(_rank(value), block) for value, block in valued if value is not None]
     known.sort(key=lambda pair: pair[0], reverse=reverse)
     return [block for _, block in known] + [block for value, block in valued if value is None]
-
-
-class Matcher:
-    """A filter: plain text without regard to case, `!text` for rows without it, `/regex/` (also `!/regex/`).
-
-    `error` says why a regular expression is not valid; such a filter matches everything, so that nothing is hidden by a
-    typing error.
-    """
-
-    #: Characters of one row's text that a regular expression is tried on, so that no pattern can hold the screen up.
-    LIMIT = 2_000
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.error = ""
-        self._inverse = text.startswith("!") and len(text) > 1
-        body = text[1:] if self._inverse else text
-        self._plain = body.casefold()
-        self._regex: re.Pattern[str] | None = None
-        if len(body) > 1 and body.startswith("/"):
-            pattern = body[1:-1] if body.endswith("/") else body[1:]
-            try:
-                self._regex = re.compile(pattern, re.IGNORECASE)
-            except (re.error, OverflowError, RecursionError) as problem:
-                self.error = f"not a regular expression: {problem}"
-
-    def __bool__(self) -> bool:
-        return bool(self.text) and not self.error
-
-    def matches(self, text: str) -> bool:
-        """Tell whether a row with this text stays."""
-        if not self:
-            return True
-        found = self._plain in text.casefold() if self._regex is None else self._regex.search(text[: self.LIMIT]) is not None
-        return found is not self._inverse
 
 
 def arrange(
