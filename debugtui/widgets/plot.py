@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from debugtui.themes.tones import TONES, Tone
 from debugtui.widgets.cells import fit, safe
-from debugtui.widgets.format import short_age
+from debugtui.widgets.format import count, short_age
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -55,7 +55,7 @@ def _block(value: float | None, bottom: float, top: float) -> str:
 
 def usual_distance(times: Sequence[float]) -> float:
     """Return the median distance between points, in seconds; 1 where there are too few."""
-    steps = sorted(later - earlier for earlier, later in zip(times, times[1:], strict=False) if later > earlier)
+    steps = sorted(later - earlier for earlier, later in pairwise(times) if later > earlier)
     return steps[len(steps) // 2] if steps else 1.0
 
 
@@ -69,21 +69,22 @@ def buckets(times: Sequence[float], values: Sequence[float | None], width: int, 
         return result
     reach = usual_distance(times) * GAP_FACTOR
     scale = width / (end - start)
-    first = max(0, bisect_left(times, start) - 1)
-    for index in range(first, min(len(times), len(values))):
-        value = values[index]
-        if value is None or not math.isfinite(value):
+
+    def column(at: float) -> int:
+        return max(0, min(width - 1, int((at - start) * scale)))
+
+    points = [(at, value) for at, value in zip(times, values, strict=False) if start - reach <= at <= end]
+    for at, value in points:
+        if at >= start and value is not None and math.isfinite(value):
+            now = result[column(at)]
+            result[column(at)] = value if now is None else max(now, value)
+    own = list(result)
+    for (at, value), (later, _) in pairwise(points):
+        if value is None or not math.isfinite(value) or later < start or later - at > reach:
             continue
-        until = times[index + 1] if index + 1 < len(times) else times[index]
-        if until - times[index] > reach:
-            until = times[index]
-        left = max(0, int((times[index] - start) * scale))
-        right = min(width - 1, max(left, math.ceil((until - start) * scale) - 1))
-        if times[index] < start and until <= start:
-            continue
-        for column in range(left, right + 1):
-            now = result[column]
-            result[column] = value if now is None or value > now else now
+        for x in range(column(at), column(later)):
+            if own[x] is None:
+                result[x] = value
     return result
 
 
@@ -114,9 +115,8 @@ def number(value: float | None) -> str:
     """Return a figure for a label, at most 6 cells: `0.25`, `7.5`, `182`, `12k`."""
     if value is None or not math.isfinite(value):
         return "-"
-    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit:
-            return f"{min(value / ({'T': 1e12, 'G': 1e9, 'M': 1e6, 'k': 1e3}[unit]), 9999):.0f}{unit}"
+    if abs(value) >= 1e4:
+        return count(value)
     return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
 
 
@@ -205,7 +205,8 @@ class Plot(Widget):
         gutter = 7 if width > 24 else 0
         cells = buckets(self._times, self._values, width - gutter, start, end)
         bottom, top = self._scale(cells)
-        known = [value for value in cells if value is not None]
+        points = zip(self._times, self._values, strict=True)
+        known = [value for at, value in points if at >= start and value is not None and math.isfinite(value)]
         last = self._values[-1]
         title.append((f"  {number(last)} now", "accent" if _known(last) else "warn"))
         if known:
