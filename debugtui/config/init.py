@@ -29,7 +29,7 @@ refresh = "2s"              # between two reads of a source; 0.5s to 60s
 mouse = true                # false leaves the mouse to the terminal
 
 # [ui.keys]                 # keys of your own: action = "key,key"
-# "app.pause" = "space"
+# "app.pause" = "P,f9"
 """
 
 _HOST_EXAMPLE = """\

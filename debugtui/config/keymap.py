@@ -122,7 +122,7 @@ def key_faults(keys: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]
 
 
 def _text_faults(action: Action, text: str) -> Iterator[tuple[str, str, str | None]]:
-    if not text.strip():
+    if not text.strip(" ,"):
         yield action.id, "an action needs a key: it may be moved, not taken away", None
         return
     for key in split_keys(text):

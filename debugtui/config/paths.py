@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -37,13 +40,20 @@ def cache_dir() -> Path:
 def runtime_dir() -> Path:
     """Return the directory of sockets, gone with the login session, made where absent.
 
-    Where the platform's own does not exist or is not ours, it lies in the cache.
+    Where the session has none of its own it lies in the cache, never in a directory that others may write.
     """
-    path = platformdirs.user_runtime_path(_NAME, appauthor=False)
+    session = os.environ.get("XDG_RUNTIME_DIR", "")
+    if session.startswith("/") and _is_ours_alone(Path(session)):
+        return private_dir(Path(session) / _NAME)
+    return private_dir(cache_dir() / "run")
+
+
+def _is_ours_alone(path: Path) -> bool:
     try:
-        return private_dir(path)
+        state = path.stat()
     except OSError:
-        return private_dir(cache_dir() / "run")
+        return False
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not stat.S_IMODE(state.st_mode) & 0o077
 
 
 def private_dir(path: Path) -> Path:
@@ -52,10 +62,10 @@ def private_dir(path: Path) -> Path:
     Raises:
         OSError: it cannot be made, or is something else.
     """
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        if not path.is_dir():
-            raise
+    path.mkdir(mode=0o700, exist_ok=True)
     return path

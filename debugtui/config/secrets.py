@@ -226,13 +226,7 @@ async def _in_daemon_thread(read: Callable[[], str | None]) -> str | None:
 async def _from_command(command: str, name: str) -> str:
     argv = _arguments(command)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = await _start(argv)
     except OSError as error:
         raise _unreadable(name, f"its command cannot be run: {error.strerror}") from None
     try:
@@ -251,6 +245,25 @@ async def _from_command(command: str, name: str) -> str:
     return value
 
 
+async def _start(argv: list[str]) -> asyncio.subprocess.Process:
+    """Start a command in a session of its own. Cancelled half-way, it is ended first: asyncio itself would leak its pipe."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await starting)
+        raise
+
+
 async def _read_all(process: asyncio.subprocess.Process) -> bytes | None:
     """Read the output and wait for the end; None: too much of it."""
     assert process.stdout is not None  # noqa: S101 # asked for above
@@ -264,10 +277,14 @@ async def _read_all(process: asyncio.subprocess.Process) -> bytes | None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the command's whole session where it still runs, and release its pipes."""
-    if process.returncode is None:
+    """Kill what still runs of the command's session, release its pipe, and wait for its end.
+
+    The pipe is closed first: waiting for a process whose output nobody reads would never end.
+    """
+    assert process.stdout is not None  # noqa: S101 # asked for at the start
+    if process.returncode is None or not process.stdout.at_eof():
         with contextlib.suppress(ProcessLookupError):  # it ended by itself a moment ago
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
     transport: asyncio.SubprocessTransport = process._transport  # type: ignore[attr-defined] # noqa: SLF001 # no public way
     transport.close()
+    await process.wait()
