@@ -27,14 +27,16 @@ def overlay(reading: LibvirtReading, host: HostPart, timeline: Timeline, now: fl
         hostname=host.name,
         memory_free_bytes=max(GIB, reading.memory_total_bytes - used),
         vms=vms,
+        networks=tuple(replace(network, autostart=True) for network in reading.networks),
         pools=tuple(_pool(pool, host, paused) for pool in reading.pools),
     )
 
 
 def _vm(vm: Vm, part: VmPart, host: HostPart, now: float, fault: bool) -> Vm:
-    vm = replace(vm, autostart=part.autostart)
+    interfaces = tuple(replace(interface, device=f"vnet{host.vms.index(part)}") for interface in vm.interfaces)
+    vm = replace(vm, autostart=part.autostart, interfaces=interfaces)
     if vm.state != "running":
-        return replace(vm, disks=tuple(_disk(disk, part, 0.0, 0.0, "") for disk in vm.disks))
+        return replace(vm, reason="shutdown", disks=tuple(_disk(disk, part, 0.0, 0.0, "") for disk in vm.disks))
     stopped = fault and part.name == cast.PAUSED_VM
     work = 0.0 if stopped else 1.0
     seed = f"{host.name}/{part.name}"

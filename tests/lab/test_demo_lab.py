@@ -26,11 +26,13 @@ from debugtui.demo.lab import DemoLab
 from debugtui.demo.scenarios import SCENARIOS
 from debugtui.fleet.build import build_fleet
 from debugtui.fleet.fleet import Fleet
+from debugtui.hosts.open import open_link
 from debugtui.model.docker import DockerReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.postgres import PostgresReading
 from debugtui.model.source import Freshness, LinkState, SourceStatus
 from debugtui.model.system import SystemReading
+from debugtui.sources.libvirt.source import LibvirtSource
 
 
 def processes_about(folder: Path) -> list[str]:
@@ -128,6 +130,25 @@ async def test_every_source_of_every_host_is_read(tour: DemoHandle, fleet: Fleet
     assert any(not index.valid for index in coach.indexes or ())
     assert any(index.unused for index in coach.indexes or ())
     assert any((table.dead_percent or 0) > 50 for table in coach.tables or ())
+
+
+async def test_the_consoles_of_the_vms_can_be_read(tour: DemoHandle) -> None:
+    host = tour.config.hosts[0]
+    link = open_link(host, NobodyToAsk())
+    await link.start()
+    await link.wait_settled(15)
+    source = tour.libvirt_factory(link, str(host.libvirt))
+    assert isinstance(source, LibvirtSource)
+    try:
+        vm = next(vm for vm in (await source.read(full=True)).vms if vm.name == "db-01")
+        assert [snapshot.name for snapshot in vm.snapshots or ()] == ["before-16", "after-16"]
+        path, lines = await source.console_log(vm.uuid)
+        assert path.startswith(str(tour.folder))
+        assert lines[-1].text.startswith("db-01 login:")
+        assert "<name>db-01</name>" in await source.domain_xml(vm.uuid)
+    finally:
+        await source.close()
+        await link.close()
 
 
 async def test_rates_come_with_the_second_read(fleet: Fleet) -> None:

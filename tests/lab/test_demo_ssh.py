@@ -161,6 +161,8 @@ async def wait_for(link: SshLink, true: object, limit: float) -> None:
         ("tail -c 0 FILE", Answer()),
         ("exec timeout 5 test -s FILE", Answer()),
         ("sh -c 'exec \"$@\"' sh cat FILE", Answer(b"one\ntwo\nthree\n")),
+        ('sh -c \'tail -c "+$2" -- "$1" | head -c "$3"\' sh FILE 5 3', Answer(b"two")),
+        ("stat -L -c %s -- FILE", Answer(b"14\n")),
         ("printenv USER", Answer(b"ops\n")),
         ("printenv NOTHING", Answer(status=1)),
         ("", Answer()),
