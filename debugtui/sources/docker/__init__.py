@@ -1,0 +1,1 @@
+"""Docker: containers, their figures and logs, images, volumes, networks, events, through the engine's own socket."""

@@ -1,0 +1,291 @@
+"""The source of one Docker engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from debugtui.hosts.link import Link, LinkError
+from debugtui.model.clock import Clock, SystemClock
+from debugtui.model.docker import DockerReading
+from debugtui.model.logs import LogLine
+from debugtui.model.source import Gap, Kind, Problem
+from debugtui.sources.base import SourceError
+from debugtui.sources.docker.client import ONE_SHOT_API, AnswerError, EngineClient, SlowAnswerError
+from debugtui.sources.docker.containers import parse_details
+from debugtui.sources.docker.events import EventWatch
+from debugtui.sources.docker.inspecting import inspect
+from debugtui.sources.docker.logs import read_logs
+from debugtui.sources.docker.roster import MOST_CONTAINERS, REST, Known, Roster
+from debugtui.sources.docker.slow import SlowParts
+from debugtui.sources.docker.stats import parse_sample
+
+#: Seconds for what must succeed: connecting, and the list of containers.
+LIST_LIMIT = 4.5
+
+#: Seconds for one answer about one container; one that hangs must not hold up the others.
+CONTAINER_LIMIT = 2.0
+
+#: Seconds for all of them together.
+CONTAINERS_LIMIT = 4.0
+
+#: Requests at a time.
+AT_ONCE = 6
+
+#: Most containers inspected in one read, and in one full read.
+MOST_INSPECTED = 100
+MOST_INSPECTED_FULL = 250
+
+#: Most containers whose figures are read in one read. The first reads take more, so that every container soon has its rates;
+#: after them the reads take turns: an answer costs about half a millisecond of ours and more of the host's.
+MOST_SAMPLED = 25
+MOST_SAMPLED_FIRST = 200
+FIRST_READS = 3
+
+_OLD_HINT = "Docker 20.10 or newer is needed"
+
+
+class DockerSource:
+    """Reads one engine through the UNIX socket of the host.
+
+    One client, kept between reads and dropped on any failure; the stream of events runs beside the reads, in a task that ends
+    with the client. Streams of logs, and `inspect`, have clients of their own: they may be used at any time.
+    """
+
+    kind = Kind.DOCKER
+    name = Kind.DOCKER.value
+    has_rates = True
+
+    def __init__(self, link: Link, socket_url: str, *, clock: Clock | None = None) -> None:
+        """Prepare; nothing is opened before the first read.
+
+        Args:
+            link: the host's link.
+            socket_url: `unix:///path`, as seen from the host.
+            clock: time.
+        """
+        self._link = link
+        self._url = socket_url
+        self._clock = clock or SystemClock()
+        self._client: EngineClient | None = None
+        self._roster = Roster()
+        self._events = EventWatch(self._roster.happened)
+        self._slow = SlowParts(self._clock)
+        self._reads = 0
+        self._ever_read = False
+
+    async def read(self, *, full: bool) -> DockerReading:
+        """Read now. See `Source.read`."""
+        try:
+            client = await self._list()
+            gaps = await self._look(client, full)
+            if full:
+                await self._slow.read(client)
+        except LinkError:
+            await self._drop()
+            raise
+        except (SourceError, AnswerError) as error:
+            await self._drop()
+            raise _plain(error) from error
+        self._reads += 1
+        self._ever_read = True
+        return self._reading(client, gaps)
+
+    async def close(self) -> None:
+        """Release the client and end the tasks. Safe to call twice."""
+        await self._drop()
+
+    async def inspect(self, container_id: str) -> dict[str, Any]:
+        """Return everything the engine tells of a container: redacted, safe to show, at most 1 MB.
+
+        Raises:
+            SourceError: there is no such container, or the engine did not answer.
+            LinkError: the link is not up.
+        """
+        client = await self._open()
+        try:
+            return await inspect(client, container_id)
+        finally:
+            await client.close()
+
+    async def logs(
+        self, container_id: str, *, tail: int, since: datetime | None = None, follow: bool = False
+    ) -> AsyncIterator[list[LogLine]]:
+        """Yield a container's log in batches of lines, oldest first.
+
+        Args:
+            container_id: which.
+            tail: most lines of what is there already.
+            since: only lines from this time on (UTC).
+            follow: go on with what comes, through restarts of the container, until it has ended.
+
+        Raises:
+            SourceError: there is no such container any more, or the engine went away; `LinkError`: the link did.
+        """
+        client = await self._open()
+        try:
+            async for batch in read_logs(client, container_id, tail=tail, since=since, follow=follow):
+                yield batch
+        finally:
+            await client.close()
+
+    # --- the client --------------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> EngineClient:
+        path = self._url.removeprefix("unix://")
+        try:
+            async with asyncio.timeout(LIST_LIMIT):
+                return await EngineClient.open(self._link, path)
+        except TimeoutError as error:
+            raise SlowAnswerError(LIST_LIMIT) from error
+        except SourceError as error:
+            # What was there before is not absent but stopped.
+            raise SourceError(error.problem, absent=error.absent and not self._ever_read) from error
+
+    async def _drop(self) -> None:
+        client, self._client = self._client, None
+        self._reads = 0
+        await self._slow.stop()
+        await self._events.stop()
+        if client is not None:
+            await client.close()
+
+    # --- reading -----------------------------------------------------------------------------------------------------------
+
+    async def _list(self) -> EngineClient:
+        """Connect where needed, and read the list of containers."""
+        client = self._client
+        if client is None:
+            client = self._client = await self._open()
+        self._roster.listed(await _list_of(client))
+        self._events.start(client)
+        return client
+
+    async def _look(self, client: EngineClient, full: bool) -> list[Gap]:
+        """Inspect whom it is time to inspect, and read the figures of those whose turn it is."""
+        now = asyncio.get_running_loop().time()
+        events_live = self._events.problem is None
+        most = MOST_INSPECTED_FULL if full else MOST_INSPECTED
+        inspected = self._roster.to_inspect(now, most, everyone=full, events_live=events_live)
+        jobs = [self._inspecting(client, known) for known in inspected]
+        if client.version.api >= ONE_SHOT_API:
+            sampled = self._roster.to_sample(now, MOST_SAMPLED_FIRST if self._reads < FIRST_READS else MOST_SAMPLED)
+            jobs += [self._sampling(client, known) for known in sampled]
+        try:
+            async with asyncio.timeout(CONTAINERS_LIMIT):
+                await _at_once(jobs)
+        except TimeoutError:
+            words = f"not every container was looked at: the engine took more than {CONTAINERS_LIMIT:g} s"
+            return [Gap("containers", Problem(words, "the rest follows in the next reads"))]
+        return []
+
+    def _inspecting(self, client: EngineClient, known: Known) -> Callable[[], Awaitable[None]]:
+        async def ask() -> None:
+            known.touched = False  # an event that comes while we wait for the answer sets it again
+            answer = await self._about(client, known, "json", {"size": "0"})
+            if answer is None:
+                known.touched = True
+                return
+            again = known.touched
+            self._roster.inspected(known, parse_details(answer), _loop_time(), self._engine_now(client))
+            known.touched = again
+
+        return ask
+
+    def _sampling(self, client: EngineClient, known: Known) -> Callable[[], Awaitable[None]]:
+        async def ask() -> None:
+            answer = await self._about(client, known, "stats", {"stream": "0", "one-shot": "1"})
+            if answer is not None:
+                self._roster.sampled(known, parse_sample(answer), _loop_time())
+
+        return ask
+
+    async def _about(self, client: EngineClient, known: Known, what: str, params: dict[str, str]) -> Any:
+        """Ask about one container; None where it is gone, or where the engine fails at it."""
+        path = f"containers/{known.listed.id}/{what}"
+        try:
+            return await client.get_json(path, params, timeout=CONTAINER_LIMIT, limit=2_000_000)
+        except AnswerError as error:
+            if error.status not in (404, 409):
+                self._roster.rest(known, _loop_time())
+        except SlowAnswerError:
+            self._roster.rest(known, _loop_time())
+        return None
+
+    def _engine_now(self, client: EngineClient) -> datetime:
+        return self._clock.now() + timedelta(seconds=client.ahead_s)
+
+    # --- the result --------------------------------------------------------------------------------------------------------
+
+    def _reading(self, client: EngineClient, gaps: list[Gap]) -> DockerReading:
+        info, version = self._slow.info, client.version
+        return DockerReading(
+            taken_at=self._clock.now().astimezone(UTC),
+            version=version.version,
+            api_version=version.api_text,
+            os=info.os or version.os,
+            kernel=info.kernel or version.kernel,
+            storage_driver=info.storage_driver,
+            cgroup=info.cgroup,
+            root_dir=info.root_dir,
+            containers=self._roster.containers(self._engine_now(client)),
+            images=self._slow.images(self._roster.users_of_images()),
+            volumes=self._slow.volumes(self._roster.users_of_volumes()),
+            networks=self._slow.networks,
+            events=self._events.events,
+            disk_use=self._slow.disk_use,
+            gaps=(*gaps, *self._gaps(client), *self._slow.gaps),
+        )
+
+    def _gaps(self, client: EngineClient) -> Iterator[Gap]:
+        roster, events = self._roster, self._events
+        if client.version.api < ONE_SHOT_API:
+            yield Gap("figures", Problem(f"this engine ({client.version.version}) gives no figures at once", _OLD_HINT))
+        if roster.left_out:
+            words = f"{roster.left_out} containers are left out: the first {MOST_CONTAINERS} are read"
+            yield Gap("containers", Problem(words))
+        if roster.uninspected:
+            words = f"{roster.uninspected} containers are not inspected yet: their restarts and limits are not known"
+            yield Gap("inspect", Problem(words, "the next reads bring them"))
+        if resting := roster.resting:
+            words = f"the engine gives no answer about {resting} containers: what is shown of them may be old"
+            yield Gap("inspect", Problem(words, f"asked again after {REST:g} s"))
+        if events.problem is not None and self._reads > 1:
+            yield Gap("events", events.problem)
+        if events.skipped:
+            yield Gap("events", Problem(f"{events.skipped} events were too long or not understood"))
+
+
+async def _list_of(client: EngineClient) -> list[Any]:
+    answer = await client.get_json("containers/json", {"all": "1"})
+    if not isinstance(answer, list):
+        raise AnswerError(200, "the list of containers is no list")
+    return answer
+
+
+def _plain(error: SourceError | AnswerError) -> SourceError:
+    if isinstance(error, AnswerError):
+        return SourceError(Problem(f"the Docker engine answered with an error: {error.words}"))
+    return error
+
+
+async def _at_once(jobs: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    """Run jobs, `AT_ONCE` at a time. The first that fails ends the others; its own exception is raised."""
+    waiting = iter(jobs)
+
+    async def work() -> None:
+        for job in waiting:
+            await job()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(work())
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
