@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from debugtui.config.faults import Place, nearest
+from debugtui.config.fields import parse_duration
 from debugtui.model.text import line
 
 Fault = tuple[Place, str, str | None]
@@ -60,8 +61,6 @@ def _via(data: Mapping[str, Any], kind: str, names: list[str]) -> Iterator[Fault
 
 
 def _rising(data: Mapping[str, Any]) -> Iterator[Fault]:
-    from debugtui.config.fields import parse_duration
-
     escalation = data.get("escalation")
     last = 0.0
     for at, level in _rows(escalation, "levels") if isinstance(escalation, Mapping) else ():

@@ -38,7 +38,8 @@ _ASSIGNMENT = re.compile(
     re.IGNORECASE,
 )
 _YAML = re.compile(
-    rf"^(?P<before>[ \t-]*[\"']?[\w.-]{{0,80}}?(?P<name>{_NAME})(?P<suffix>(?:[_-][\w-]{{0,60}})?)[\"']?:[ \t]+)"
+    rf"^(?P<before>[ \t]{{0,200}}(?:-[ \t]{{1,20}})?[\"']?[\w.-]{{0,80}}?"
+    rf"(?P<name>{_NAME})(?P<suffix>(?:[_-][\w-]{{0,60}})?)[\"']?:[ \t]+)"
     r"(?P<value>[^\s|>][^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )

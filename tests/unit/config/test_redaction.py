@@ -162,10 +162,22 @@ def test_an_ordinary_line_is_cheap():
 
 @pytest.mark.parametrize(
     "piece",
-    ["password=", "://a:", "-----BEGIN PRIVATE KEY-----", "key-", "a_key_", "--", "eyJ-", "cookie ", "password $a$ ", "\\"],
+    [
+        "password=",
+        "://a:",
+        "-----BEGIN PRIVATE KEY-----",
+        "key-",
+        "a_key_",
+        "--",
+        "eyJ-",
+        "cookie ",
+        "password $a$ ",
+        "\\",
+        "\t-",
+    ],
 )
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece):
     text = (piece * 100_000)[:100_000] + " password "
     started = time.process_time()
     redact(text)
-    assert time.process_time() - started < 2.0
+    assert time.process_time() - started < 1.0
