@@ -17,7 +17,7 @@ KERNEL = "6.1.0-27-amd64"
 BOOTED = 1_760_000_000
 
 #: A full disk fills up within this many seconds, to this percentage.
-FILL_S, FULL_PERCENT = 45.0, 98.6
+FILL_S, FULL_PERCENT = 30.0, 98.6
 #: Once mended it is cleaned within this many seconds.
 CLEAN_S = 6.0
 

@@ -75,7 +75,7 @@ SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         _tour(),
-        Scenario("calm", "Nothing is wrong."),
+        Scenario("calm", "Nothing unfolds: a day like any other."),
         Scenario(
             "lock-chain",
             "kvm-01: a session idle in transaction holds a row; an update, two migrations and readers queue up behind it.",
@@ -91,7 +91,7 @@ SCENARIOS: dict[str, Scenario] = {
             "kvm-03: the storage pool of db-02 is full, and QEMU has paused the VM with an I/O error.",
             (Act(Fault.PAUSED_VM, 4),),
         ),
-        Scenario("disk-full", "kvm-02: /var fills up within a minute.", (Act(Fault.DISK_FULL, 1),)),
+        Scenario("disk-full", "kvm-02: /var fills up within half a minute.", (Act(Fault.DISK_FULL, 1),)),
         Scenario(
             "link-lost",
             "kvm-03: the host stops answering, then refuses connections, then comes back; again every 90 seconds.",
