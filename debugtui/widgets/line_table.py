@@ -11,28 +11,27 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from debugtui.themes.tones import TONES
 from debugtui.widgets.cells import fit
 from debugtui.widgets.matching import Matcher
 from debugtui.widgets.scrolling import set_lines
+from debugtui.widgets.table_keys import TableKeys
 from debugtui.widgets.table_layout import Piece, Place, changed_spans, place_columns
 from debugtui.widgets.table_lines import empty_line, header_line, row_line
-from debugtui.widgets.table_rows import Cell, Column, Row, arrange
+from debugtui.widgets.table_rows import Cell, Column, Row
+from debugtui.widgets.table_state import TableState
 
 __all__ = ["Cell", "Column", "LineTable", "Row"]
 
-#: What a painted line depends on besides its row: (under the cursor, focused, layout version, collapsed).
-_State = tuple[bool, bool, int, bool]
+#: What a painted line depends on besides its row: (under the cursor, focused, layout version, folded).
+_Look = tuple[bool, bool, int, bool]
 
 
-class LineTable(ScrollView, can_focus=True):
+class LineTable(TableKeys, can_focus=True):
     """A live table. Give it columns once and rows as often as you like.
 
     The cursor stays on its row (by key) wherever that row moves, and goes to the neighbour when the row vanishes.
@@ -44,18 +43,6 @@ class LineTable(ScrollView, can_focus=True):
 
     ALLOW_SELECT = False
     HELP = "A live table: arrows or j/k move, enter opens, / filters, s sorts."
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor_up", "Up", show=False, id="table.up"),
-        Binding("down,j", "cursor_down", "Down", show=False, id="table.down"),
-        Binding("pageup", "page_up", "Page up", show=False, id="table.page_up"),
-        Binding("pagedown", "page_down", "Page down", show=False, id="table.page_down"),
-        Binding("home,g", "home", "First row", show=False, id="table.home"),
-        Binding("end,G", "end", "Last row", show=False, id="table.end"),
-        Binding("enter", "select", "Open", show=False, id="table.select"),
-        Binding("space", "fold", "Fold", show=False, id="table.toggle"),
-        Binding("s", "cycle_sort", "Sort", show=False, id="table.sort"),
-    ]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"line-table--{name}" for name in ("text", "dim", "ok", "warn", "bad", "accent", "heading", "header", "cursor", "rest")
@@ -140,24 +127,15 @@ class LineTable(ScrollView, can_focus=True):
             classes: of the widget.
         """
         super().__init__(id=id, classes=classes)
-        self._columns = tuple(columns)
+        self._state = TableState(columns, collapsible=collapsible)
         self._header = 1 if show_header else 0
-        self._collapsible = collapsible
         self._keep_cursor = keep_cursor
         self._empty_text = empty_text
-        self._given: Sequence[Row] = ()
         self._waiting: Sequence[Row] | None = None
         self._frozen = False
-        self._shown: list[Row] = []
-        self._cursor = 0
-        self._key: str | None = None
-        self._sort: int | None = None
-        self._reverse = False
-        self._matcher = Matcher("")
-        self._collapsed: frozenset[str] = frozenset()
         self._places: tuple[Place, ...] = ()
         self._layout_version = 0
-        self._painted: dict[int, tuple[Row | None, _State, list[Piece], Strip]] = {}
+        self._painted: dict[int, tuple[Row | None, _Look, list[Piece], Strip]] = {}
         self._styles_by_name: dict[str, Style] = {}
 
     # What it shows
@@ -165,48 +143,49 @@ class LineTable(ScrollView, can_focus=True):
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns, the hidden ones too."""
-        return self._columns
+        return self._state.columns
 
     @property
     def cursor_key(self) -> str | None:
         """Key of the row under the cursor; None while there are no rows."""
-        return self._key
+        return self._state.key
 
     @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor."""
-        return self._shown[self._cursor] if self._key is not None else None
+        return self._state.shown[self._state.cursor] if self._state.key is not None else None
 
     @property
     def shown_rows(self) -> Sequence[Row]:
         """The rows after filter and sort, headings included."""
-        return self._shown
+        return self._state.shown
 
     @property
     def counts(self) -> tuple[int, int]:
         """How many rows are shown, and how many there are, headings apart."""
-        return sum(not row.heading for row in self._shown), sum(not row.heading for row in self._given)
+        return sum(not row.heading for row in self._state.shown), sum(not row.heading for row in self._state.given)
 
     @property
     def filter_text(self) -> str:
         """The filter in force, as typed."""
-        return self._matcher.text
+        return self._state.matcher.text
 
     @property
     def filter_error(self) -> str:
         """Why the filter is not valid; empty while it is."""
-        return self._matcher.error
+        return self._state.matcher.error
 
     @property
     def sorting(self) -> tuple[str | None, bool]:
         """Column the rows are sorted by (None: as given), and whether in reverse."""
-        return (None if self._sort is None else self._columns[self._sort].id), self._reverse
+        state = self._state
+        return (None if state.sort is None else state.columns[state.sort].id), state.reverse
 
     @property
     def hidden_columns(self) -> tuple[str, ...]:
         """Ids of the columns that do not fit."""
         placed = {place.column for place in self._places}
-        return tuple(column.id for index, column in enumerate(self._columns) if index not in placed)
+        return tuple(column.id for index, column in enumerate(self._state.columns) if index not in placed)
 
     @property
     def empty_text(self) -> str:
@@ -217,7 +196,7 @@ class LineTable(ScrollView, can_focus=True):
     def empty_text(self, text: str) -> None:
         if text != self._empty_text:
             self._empty_text = text
-            if not self._shown:
+            if not self._state.shown:
                 self._painted.clear()
                 self.refresh()
 
@@ -240,9 +219,9 @@ class LineTable(ScrollView, can_focus=True):
         if self._frozen:
             self._waiting = rows
             return
-        if rows is self._given:
+        if rows is self._state.given:
             return
-        self._given = rows
+        self._state.given = rows
         self._rearrange()
 
     def sort_by(self, column_id: str | None, reverse: bool = False) -> None:
@@ -251,208 +230,56 @@ class LineTable(ScrollView, can_focus=True):
         Raises:
             KeyError: there is no such column.
         """
-        if column_id is None:
-            self._sort = None
-        else:
-            index = next((i for i, column in enumerate(self._columns) if column.id == column_id), None)
-            if index is None:
-                raise KeyError(column_id)
-            self._sort = index
-        self._reverse = reverse
+        self._state.sort = None if column_id is None else self._state.column_index(column_id)
+        self._state.reverse = reverse
         self._rearrange()
 
     def cycle_sort(self) -> None:
         """Go on to the next order: each visible sortable column up, then down, then as given."""
-        orders: list[tuple[int | None, bool]] = [(None, False)]
-        for place in self._places:
-            if self._columns[place.column].sortable:
-                orders += [(place.column, False), (place.column, True)]
-        now = (self._sort, self._reverse)
-        self._sort, self._reverse = orders[(orders.index(now) + 1) % len(orders)] if now in orders else orders[0]
-        self._rearrange()
+        self.action_cycle_sort()
 
     def filter(self, text: str) -> None:
         """Show the rows that match: plain text, `!text` (without it), `/regex/`. See `filter_error`."""
-        if text != self._matcher.text:
-            self._matcher = Matcher(text)
+        if text != self._state.matcher.text:
+            self._state.matcher = Matcher(text)
             self._rearrange()
 
     def move_to(self, key: str) -> bool:
         """Put the cursor on the row with this key; False when it is not shown."""
-        for index, row in enumerate(self._shown):
-            if row.key == key:
-                self._place_cursor(index)
-                return True
-        return False
+        index = self._state.index_of(key)
+        if index is not None:
+            self._place_cursor(index)
+        return index is not None
 
     def _rearrange(self) -> None:
-        before = self._shown
-        self._shown = arrange(
-            self._given,
-            self._columns,
-            sort=self._sort,
-            reverse=self._reverse,
-            matcher=self._matcher,
-            collapsed=self._collapsed,
-        )
+        state, key, had_rows = self._state, self._state.key, bool(self._state.shown)
         in_view = self._cursor_in_view()
-        self._settle_cursor(before)
-        if bool(before) != bool(self._shown):
+        state.rearrange()
+        if had_rows != bool(state.shown):
             self._painted.clear()
-        set_lines(self, len(self._shown) + self._header)
-        if in_view:
-            self._scroll_to_cursor()
-        self._paint_changes()
+        set_lines(self, len(state.shown) + self._header)
+        self._moved(key, follow=in_view)
 
-    # The cursor
+    def _highlighted(self, key: str | None) -> None:
+        self.post_message(self.Highlighted(self, key))
 
-    def _takes_cursor(self, row: Row) -> bool:
-        return self._collapsible or not row.heading
-
-    def _settle_cursor(self, before: Sequence[Row]) -> None:
-        """After a change of rows: same key, else the nearest former neighbour that is left, else the same place."""
-        rows = self._shown
-        if self._key is not None and self._cursor < len(rows) and rows[self._cursor].key == self._key:
-            return
-        where = {row.key: index for index, row in enumerate(rows) if self._takes_cursor(row)}
-        old, index = self._key, None
-        if old is not None:
-            after = (row.key for row in before[self._cursor :])
-            above = (row.key for row in reversed(before[: self._cursor]))
-            index = next((where[key] for keys in (after, above) for key in keys if key in where), None)
-        if index is None:
-            index = next(iter(where.values()), None)
-        self._cursor = index or 0
-        self._key = None if index is None else rows[index].key
-        if self._key != old:
-            self.post_message(self.Highlighted(self, self._key))
-
-    def _place_cursor(self, index: int, step: int = 1) -> None:
-        """Put the cursor on the row at `index`, or on the next one in direction `step` that takes it."""
-        rows = self._shown
-        if not rows:
-            return
-        index = max(0, min(index, len(rows) - 1))
-        for direction in (step, -step):
-            at = index
-            while 0 <= at < len(rows) and not self._takes_cursor(rows[at]):
-                at += direction
-            if 0 <= at < len(rows):
-                break
-        else:
-            return
-        if rows[at].key != self._key:
-            self._cursor, self._key = at, rows[at].key
-            self.post_message(self.Highlighted(self, self._key))
-        self._scroll_to_cursor()
-        self._paint_changes()
-
-    @property
-    def _page(self) -> int:
-        return max(1, self.size.height - self._header)
-
-    def _cursor_in_view(self) -> bool:
-        top = self.scroll_offset.y
-        return self._key is None or top <= self._cursor < top + self._page
-
-    def _scroll_to_cursor(self) -> None:
-        top = self.scroll_offset.y
-        first = 0 if self._cursor == 1 and self._shown[0].heading else self._cursor  # a first heading stays in sight
-        if first < top:
-            self.scroll_to(y=first, animate=False, immediate=True, force=True)
-        elif self._cursor >= top + self._page:
-            self.scroll_to(y=self._cursor - self._page + 1, animate=False, immediate=True, force=True)
-
-    def action_cursor_up(self) -> None:
-        """Move up one row."""
-        self._place_cursor(self._cursor - 1, -1)
-
-    def action_cursor_down(self) -> None:
-        """Move down one row."""
-        self._place_cursor(self._cursor + 1)
-
-    def action_page_up(self) -> None:
-        """Move up one page."""
-        self._place_cursor(self._cursor - self._page, -1)
-
-    def action_page_down(self) -> None:
-        """Move down one page."""
-        self._place_cursor(self._cursor + self._page)
-
-    def action_home(self) -> None:
-        """Move to the first row."""
-        self._place_cursor(0)
-
-    def action_end(self) -> None:
-        """Move to the last row."""
-        self._place_cursor(len(self._shown) - 1, -1)
-
-    def action_select(self) -> None:
-        """Open the row under the cursor, or fold the section."""
-        row = self.cursor_row
-        if row is None:
-            return
-        if row.heading:
-            self.action_fold()
-        else:
-            self.post_message(self.Selected(self, row.key))
-
-    def action_fold(self) -> None:
-        """Fold or unfold the section whose heading is under the cursor."""
-        row = self.cursor_row
-        if row is not None and row.heading and self._collapsible:
-            self._collapsed ^= {row.key}
-            self._rearrange()
-
-    def action_cycle_sort(self) -> None:
-        """Sort by the next column."""
-        self.cycle_sort()
-
-    # The mouse
-
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the row clicked; a second click opens it; a click on a title sorts."""
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        event.stop()
-        if offset.y < self._header:
-            self._click_title(offset.x)
-            return
-        index = offset.y - self._header + self.scroll_offset.y
-        if index < len(self._shown) and self._takes_cursor(self._shown[index]):
-            self._place_cursor(index)
-            if event.chain == 2:
-                self.action_select()
-
-    def _click_title(self, x: int) -> None:
-        for place in self._places:
-            column = self._columns[place.column]
-            if place.x <= x < place.x + place.width and column.sortable:
-                self.sort_by(column.id, reverse=self._sort == place.column and not self._reverse)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll by three lines, at once."""
-        event.stop()
-        self.scroll_to(y=self.scroll_offset.y + 3, animate=False, immediate=True)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll by three lines, at once."""
-        event.stop()
-        self.scroll_to(y=self.scroll_offset.y - 3, animate=False, immediate=True)
+    def _selected(self, key: str) -> None:
+        self.post_message(self.Selected(self, key))
 
     # Painting
 
     def on_resize(self) -> None:
-        """Place the columns anew."""
+        """Place the columns anew; the cursor stays in sight."""
         self._lay_out()
+        if self.has_focus:
+            self._scroll_to_cursor()
 
     @property
     def _width(self) -> int:
         return max(0, self.size.width - self.scrollbar_size_vertical)
 
     def _lay_out(self) -> None:
-        places = place_columns(self._columns, self._width)
+        places = place_columns(self._state.columns, self._width)
         if places != self._places:
             self._places = places
             self._layout_version += 1
@@ -473,13 +300,13 @@ class LineTable(ScrollView, can_focus=True):
 
     def _row_at(self, y: int) -> Row | None:
         index = y - self._header + self.scroll_offset.y
-        return self._shown[index] if y >= self._header and index < len(self._shown) else None
+        return self._state.shown[index] if y >= self._header and index < len(self._state.shown) else None
 
-    def _line(self, y: int) -> tuple[Row | None, _State, list[Piece], Strip]:
+    def _line(self, y: int) -> tuple[Row | None, _Look, list[Piece], Strip]:
         """Compose one visible line, or return it as painted when nothing in it changed."""
         row = self._row_at(y)
-        under = row is not None and row.key == self._key and (self.has_focus or self._keep_cursor)
-        folded = row is not None and row.key in self._collapsed
+        under = row is not None and row.key == self._state.key and (self.has_focus or self._keep_cursor)
+        folded = row is not None and row.key in self._state.collapsed
         state = (under, self.has_focus, self._layout_version, folded)
         painted = self._painted.get(y)
         same = painted is not None and state == painted[1] and (row is painted[0] or row == painted[0])
@@ -489,11 +316,16 @@ class LineTable(ScrollView, can_focus=True):
         if row is not None:
             style = ("cursor" if self.has_focus else "rest") if under else ""
             pieces = row_line(
-                row, self._columns, self._places, width, style, fold=("▸" if folded else "▾") if self._collapsible else ""
+                row,
+                self._state.columns,
+                self._places,
+                width,
+                style,
+                fold=("▸" if folded else "▾") if self._state.collapsible else "",
             )
         elif y < self._header:
-            pieces = header_line(self._columns, self._places, width, self._sort, self._reverse)
-        elif not self._shown:
+            pieces = header_line(self._state.columns, self._places, width, self._state.sort, self._state.reverse)
+        elif not self._state.shown:
             pieces = empty_line(self._empty_text, y - self._header, width, self._page)
         else:
             pieces = [Piece(fit("", width), "", width)]
