@@ -38,6 +38,7 @@ OTHER_PAIRS = (
     ("input-cursor-foreground", "input-cursor-background"),
     ("input-selection-foreground", "input-selection-background"),
     ("screen-selection-foreground", "screen-selection-background"),
+    ("block-cursor-foreground", "text-warning"),  # what a search found
 )
 
 

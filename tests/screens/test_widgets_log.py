@@ -122,7 +122,7 @@ async def test_search_goes_to_matches_and_round() -> None:
         assert view.current_text() == "line 9999"
         await pilot.press("n")
         assert view.current_text() == "line 99"
-        style = view.render_line(view._index(99) - view.scroll_offset.y)
+        style = view.render_line(view._state.index(99) - view.scroll_offset.y)
         assert any(segment.text == "ne 99" and segment.style == view._style("match") for segment in style)
         await pilot.press("slash")
         await pilot.pause()
