@@ -122,6 +122,7 @@ class Measured(App[None]):
         await self.measure("filter 10,000 rows", lambda _: table.filter("99"))
         table.filter("")
         table.sort_by(None)
+        table.action_home()
         await asyncio.sleep(0.3)
         base = list(other)
 
@@ -162,9 +163,9 @@ class Measured(App[None]):
         view.display = True
         view.focus()
         await asyncio.sleep(0.3)
-        lines = [
-            LogLine(f"2026-11-20T14:03:22Z INFO request {n} served in {n % 977} ms by worker {n % 16}") for n in range(1_000)
-        ]
+        at = datetime(2026, 11, 20, tzinfo=UTC)
+        text = "2026-11-20T14:03:22Z INFO request {} served in {} ms by worker {}"
+        lines = [LogLine(text.format(n, n % 977, n % 16), at + timedelta(milliseconds=n)) for n in range(1_000)]
         await self.measure("log: append 1,000 lines", lambda _: view.feed(lines), 10, 0.4)
 
         async def live() -> None:
