@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -56,15 +56,13 @@ _READ = "SELECT count(*) FROM activities WHERE athlete_id = 42"
 #: Seconds after the chain's start, role, application, statement. The first holds its lock and falls idle.
 _CHAIN: tuple[tuple[float, str, str, str], ...] = (
     (1.0, APPLICATION, "coach-api", _BLOCKED_UPDATE),
-    (2.5, OWNER, "migrations", _MIGRATION),
+    (2.0, OWNER, "migrations", _MIGRATION),
+    (2.2, OWNER, "migrations-retry", _SECOND_MIGRATION),
     (4.0, APPLICATION, "coach-api", _READ),
-    (6.0, OWNER, "migrations-retry", _SECOND_MIGRATION),
     (8.0, APPLICATION, "coach-worker", _READ),
     (12.0, APPLICATION, "coach-front", _READ),
     (18.0, APPLICATION, "coach-api", "SELECT * FROM activities WHERE id = 1 FOR UPDATE"),
 )
-
-Connect = Callable[[str, str], Awaitable[asyncpg.Connection]]
 
 
 class DemoLoad:
