@@ -220,7 +220,7 @@ class DebugTui(Console):
             for screen in self.screen_stack:
                 if isinstance(screen, MainScreen):
                     self._header_words = tuple(screen.header_words(self.view))
-            if isinstance(self.screen, PaintedScreen):
+            if isinstance(self.screen, PaintedScreen) and self.screen.ready:
                 self.screen.paint(self.view, self.alerts)
         self._header()
 

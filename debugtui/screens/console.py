@@ -75,6 +75,9 @@ class PaintedScreen(Screen[Any]):
         if binding.id in ("table.filter", "table.reverse")
     ]
 
+    #: True once everything that is painted is there.
+    ready = False
+
     def _focused_table(self) -> LineTable | None:
         return self.focused if isinstance(self.focused, LineTable) else None
 

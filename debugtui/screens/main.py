@@ -78,6 +78,7 @@ class MainScreen(PaintedScreen):
 
     def on_mount(self) -> None:
         """Show the keys."""
+        self.ready = True
         self._show_keys()
 
     # Painting

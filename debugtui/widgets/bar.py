@@ -75,18 +75,19 @@ class Bar(Widget):
 
     def _pieces(self) -> list[Piece]:
         width = self.size.width
+        if not width:
+            return []
         right = [(safe(text), tone) for text, tone in self._right if text]
         taken = sum(cell_len(text) + GAP for text, _ in right)
-        room = max(0, width - 1 - taken)
-        pieces = [Piece(" ", "", 1)] if width else []
-        used = 1 if width else 0
+        pieces, used = [Piece(" ", "", 1)], 1
         for text, tone in ((safe(text), tone) for text, tone in self._left if text):
-            cells = min(cell_len(text), room - (used - 1))
+            cells = min(cell_len(text), width - taken - GAP - used)
             if cells < min(4, cell_len(text)):
                 break
             pieces += [Piece(fit(text, cells), tone, cells), Piece(" " * GAP, "", GAP)]
             used += cells + GAP
-        pieces.append(Piece(" " * max(0, width - used - taken), "", max(0, width - used - taken)))
+        filler = max(0, width - used - taken)
+        pieces.append(Piece(" " * filler, "", filler))
         for text, tone in right:
             pieces += [Piece(text, tone, cell_len(text)), Piece(" " * GAP, "", GAP)]
         return pieces

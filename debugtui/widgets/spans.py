@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -86,6 +87,6 @@ class SpanUpdate(CompositorUpdate):
         return "".join(out)
 
 
-def economical(renderable: object) -> object:
+def economical(renderable: Any) -> Any:
     """Return a partial update in its economical form, and anything else as it is."""
     return SpanUpdate(renderable) if isinstance(renderable, ChopsUpdate) else renderable

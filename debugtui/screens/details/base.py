@@ -66,6 +66,7 @@ class DetailScreen(PaintedScreen):
 
     def on_mount(self) -> None:
         """Show the first tab."""
+        self.ready = True
         words: list[Word] = [(f"{key} {label}", "") for key, label in hints((*KEY_LINE, *self.KEYS), self.app.operator_keys)]
         always: list[Word] = [(f"{key} {label}", "") for key, label in hints(KEY_LINE_RIGHT, self.app.operator_keys)]
         self.query_one("#keys", Bar).show(words, always)

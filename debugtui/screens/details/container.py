@@ -75,7 +75,7 @@ class ContainerScreen(TextScreen):
             raise SourceError(Problem("this source has no logs"))
         return cast("DockerSource", source)
 
-    def _id(self) -> str:
+    def _container_id(self) -> str:
         container = self.container
         if container is None:
             raise SourceError(Problem(f"there is no container {self.target.name} now", "r reads again"))
@@ -90,15 +90,15 @@ class ContainerScreen(TextScreen):
             self.load(name, self._environment if name == "environment" else self._inspect)
 
     async def _logs(self) -> AsyncIterator[Sequence[LogLine]]:
-        async for batch in self._source().logs(self._id(), tail=TAIL, since=None, follow=True):
+        async for batch in self._source().logs(self._container_id(), tail=TAIL, since=None, follow=True):
             yield batch
 
     async def _inspect(self) -> str:
-        document = await self._source().inspect(self._id())
+        document = await self._source().inspect(self._container_id())
         return await asyncio.to_thread(json.dumps, document, indent=2, ensure_ascii=False, sort_keys=True)
 
     async def _environment(self) -> str:
-        document = await self._source().inspect(self._id())
+        document = await self._source().inspect(self._container_id())
         config = document.get("Config")
         lines = config.get("Env") if isinstance(config, dict) else None
         return "\n".join(str(line) for line in lines) if isinstance(lines, list) and lines else "no environment variables"
