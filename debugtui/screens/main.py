@@ -191,7 +191,8 @@ class MainScreen(PaintedScreen):
         if self._zoomed not in (None, name):
             self._zoom(name)
         spec = BY_ID[name]
-        self.query_one(f"#table-{name}" if spec.columns else f"#pane-{name}").focus()
+        # Set at once, not when the loop comes to it: keys that are typed ahead belong to the new pane.
+        self.set_focus(self.query_one(f"#table-{name}" if spec.columns else f"#pane-{name}"))
 
     def action_pane_1(self) -> None:
         """Go to the hosts."""
