@@ -11,17 +11,28 @@ from debugtui.model.text import line
 ELLIPSIS = "…"
 
 
-@lru_cache(maxsize=8_192)
-def _safe(text: str) -> str:
-    return line(text)
+#: Longest text whose safe or fitted form is remembered.
+_REMEMBERED = 256
+
+# Joiners and variation selectors: terminals do not agree on how wide what they join is, and columns would break.
+_JOINERS = dict.fromkeys((0x200C, 0x200D, 0xFE0E, 0xFE0F))
+
+
+def _made_safe(text: str) -> str:
+    return line(text).translate(_JOINERS)
+
+
+_safe = lru_cache(maxsize=8_192)(_made_safe)
 
 
 def safe(text: str) -> str:
-    """Return `text` without anything that a terminal would obey.
+    """Return `text` without anything that a terminal would obey, or that terminals measure differently.
 
     Sources clean what they read; this is the last door, so that a forgotten path shows a mark and not an effect.
     """
-    return text if text.isprintable() else _safe(text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _safe(text) if len(text) <= _REMEMBERED else _made_safe(text)
 
 
 @lru_cache(maxsize=8_192)
@@ -40,7 +51,7 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     if width <= 0:
         return ""
     if not text.isascii():
-        return _fit_wide(text, width, right)
+        return _fit_wide(text[: 8 * width + 8], width, right)  # more letters than that a few cells cannot show
     if len(text) > width:
         return text[: width - 1] + ELLIPSIS
     return text.rjust(width) if right else text.ljust(width)

@@ -53,6 +53,7 @@ class FilterBar(Horizontal):
         color: $foreground;
         & > #filter-sign { width: 10; color: $text-accent; padding: 0 1; }
         & > Input { width: 1fr; background: $panel; color: $foreground; }
+        & > Input:ansi > .input--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
         & > #filter-says { width: auto; max-width: 60%; color: $text-muted; padding: 0 1; }
         & > #filter-says.-bad { color: $text-error; text-style: bold; }
     }

@@ -185,8 +185,7 @@ class Plot(Widget):
         end = self._times[-1]
         return max(min(self._times[0], end - LEAST_SPAN), end - MOST_SPAN), end
 
-    def _scale(self, cells: Sequence[float | None]) -> tuple[float, float]:
-        known = [value for value in cells if value is not None]
+    def _scale(self, known: Sequence[float]) -> tuple[float, float]:
         low, high = self._limits
         bottom = low if low is not None else min(known, default=0.0)
         top = high if high is not None else nice_top(max(known, default=1.0))
@@ -204,9 +203,9 @@ class Plot(Widget):
         start, end = self._span()
         gutter = 7 if width > 24 else 0
         cells = buckets(self._times, self._values, width - gutter, start, end)
-        bottom, top = self._scale(cells)
         points = zip(self._times, self._values, strict=True)
         known = [value for at, value in points if at >= start and value is not None and math.isfinite(value)]
+        bottom, top = self._scale(known)
         last = self._values[-1]
         title.append((f"  {number(last)} now", "accent" if _known(last) else "warn"))
         if known:

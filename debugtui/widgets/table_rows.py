@@ -89,10 +89,15 @@ def _sort_value(row: Row, index: int, column: Column) -> Any:
     return value.text if isinstance(value, Cell) else value
 
 
+def _has_order(value: Any) -> bool:
+    """Tell whether a value can be sorted: None and NaN say that it is not known."""
+    return value is not None and bool(value == value)
+
+
 def _rank(value: Any) -> tuple[int, Any]:
     """Make values of different types comparable: numbers, then text without regard to case, then the rest as text."""
     if isinstance(value, (int, float)):
-        return (0, value) if value == value else (3, 0)  # NaN has no order: last of all
+        return (0, value)
     if isinstance(value, str):
         return (1, value.casefold())
     return (2, str(value))
@@ -123,9 +128,9 @@ def sort_blocks(blocks: list[Block], index: int, column: Column, *, reverse: boo
     """Sort by (value of the first row, key); rows without a value come last in both directions."""
     ordered = sorted(blocks, key=lambda block: block[0].key)
     valued = [(_sort_value(block[0], index, column), block) for block in ordered]
-    known = [(_rank(value), block) for value, block in valued if value is not None]
+    known = [(_rank(value), block) for value, block in valued if _has_order(value)]
     known.sort(key=lambda pair: pair[0], reverse=reverse)
-    return [block for _, block in known] + [block for value, block in valued if value is None]
+    return [block for _, block in known] + [block for value, block in valued if not _has_order(value)]
 
 
 def arrange(
