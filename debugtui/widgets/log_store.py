@@ -20,7 +20,7 @@ MAX_LINES = 1_000_000
 MAX_BYTES = 256 << 20
 
 #: Lines of a chunk: what a search looks at between two looks at the clock.
-CHUNK_LINES = 4_096
+CHUNK_LINES = 2_048
 CHUNK_BYTES = 1 << 20
 
 #: The code of each level in one byte; higher is worse. A line that does not tell its level counts as `info` in a filter.

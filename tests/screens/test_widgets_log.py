@@ -108,7 +108,7 @@ async def test_search_goes_to_matches_and_round() -> None:
     async with app.run_test(size=(60, 10)) as pilot:
         view = app.view
         view.focus()
-        view.feed(numbered(3 * CHUNK_LINES))
+        view.feed(numbered(12_000))
         await settle(pilot, view)
         await pilot.press("g", "slash", *"NE 9", "9")
         await settle(pilot, view)
