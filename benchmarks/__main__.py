@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import keys, start, traffic
+from benchmarks import keys, poll, start, traffic, widgets_speed
 
 
 def main() -> None:
@@ -10,6 +10,8 @@ def main() -> None:
     start.main()
     traffic.main()
     keys.main()
+    poll.main()
+    widgets_speed.main()
 
 
 if __name__ == "__main__":
