@@ -60,15 +60,16 @@ class Scenario:
 
 
 def _tour() -> Scenario:
+    # A crash loop counts as one for a minute after its last restart: what follows it waits for that.
     acts = (
         Act(Fault.LOCK_CHAIN, 1, 89),
-        Act(Fault.CRASH_LOOP, 105, 80),
-        Act(Fault.PAUSED_VM, 200, 60),
-        Act(Fault.DISK_FULL, 275, 70),
-        Act(Fault.LINK_LOST, 360, 35),
+        Act(Fault.CRASH_LOOP, 105, 60),
+        Act(Fault.PAUSED_VM, 240, 50),
+        Act(Fault.DISK_FULL, 305, 60),
+        Act(Fault.LINK_LOST, 380, 35),
     )
     says = "All of them, one after another; each heals by itself, with quiet in between. Then again."
-    return Scenario("tour", says, acts, period=420)
+    return Scenario("tour", says, acts, period=440)
 
 
 SCENARIOS: dict[str, Scenario] = {
