@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from debugtui.alerts.rules import Finding, of_host, of_source
 from debugtui.model.alerts import Alert
-from debugtui.model.source import FleetView, Freshness, Kind, LinkState, SourceStatus
+from debugtui.model.source import FleetView, Freshness, Kind, SourceStatus
 from debugtui.model.target import Target
 
 
@@ -37,7 +37,7 @@ class AlertBook:
     def _findings(self, view: FleetView) -> Iterator[Finding]:
         for host in view.hosts:
             yield from of_host(host)
-            if host.link.state in (LinkState.UP, LinkState.CONNECTING):
+            if not host.link.down:
                 for status in host.sources:
                     yield from self._of_source(status, view.taken_at)
 

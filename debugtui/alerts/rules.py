@@ -55,7 +55,7 @@ def of_host(host: HostView) -> Iterator[Finding]:
 
 
 def _link(host: HostView) -> Finding | None:
-    if host.link.state in (LinkState.UP, LinkState.CONNECTING):
+    if not host.link.down:
         return None
     word = "refused" if host.link.state is LinkState.REFUSED else "lost"
     why = f": {host.link.problem.says}" if host.link.problem else ""

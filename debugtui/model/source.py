@@ -93,6 +93,13 @@ class LinkStatus:
     since: datetime | None = None
     retry_at: datetime | None = None
 
+    @property
+    def down(self) -> bool:
+        """True while the link is lost or refused, also during a new attempt; False before the first one ended."""
+        return self.state in (LinkState.LOST, LinkState.REFUSED) or (
+            self.state is LinkState.CONNECTING and self.problem is not None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:

@@ -255,6 +255,14 @@ def test_a_lost_link_is_one_alert_not_one_for_each_source() -> None:
     assert alert.message == "connection lost: kvm-01 does not answer"
 
 
+def test_a_lost_link_stays_lost_while_it_is_tried_again() -> None:
+    view = view_of(system_reading(), problem=Problem("not up"), freshness=Freshness.LOST)
+    again = dataclasses.replace(view.hosts[0], link=LinkStatus(LinkState.CONNECTING, Problem("kvm-01 does not answer"), START))
+    first = dataclasses.replace(view.hosts[0], link=LinkStatus(LinkState.CONNECTING))
+    assert set(alerts_of(dataclasses.replace(view, hosts=(again,)))) == {"link_lost"}
+    assert "link_lost" not in alerts_of(dataclasses.replace(view, hosts=(first,)))
+
+
 def test_what_cannot_be_read_is_an_alert_and_its_old_reading_is_not_judged() -> None:
     stopped = view_of(
         docker(container(looping=True)), kind=Kind.DOCKER, freshness=Freshness.LOST, problem=Problem("engine stopped")

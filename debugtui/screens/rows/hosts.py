@@ -30,7 +30,7 @@ _MARKS = {
 def host_row(host: HostView, now: datetime) -> Row:
     """Return one host's row; its key is the host's name."""
     reading, freshness = _system(host)
-    mark, tone = _MARKS[host.link.state]
+    mark, tone = _MARKS[LinkState.LOST if host.link.down else host.link.state]
     if host.link.state is LinkState.UP and any(
         source.freshness in (Freshness.STALE, Freshness.LOST) for source in host.sources
     ):
@@ -61,8 +61,9 @@ def _system(host: HostView) -> tuple[SystemReading | None, Freshness]:
 
 
 def _link_cell(host: HostView) -> Cell:
-    words = {LinkState.CONNECTING: "connect", LinkState.LOST: "lost", LinkState.REFUSED: "refused"}
-    return Cell(words[host.link.state], "dim" if host.link.state is LinkState.CONNECTING else "bad")
+    if host.link.state is LinkState.REFUSED:
+        return Cell("refused", "bad")
+    return Cell("lost", "bad") if host.link.down else Cell("connect", "dim")
 
 
 def _milliseconds(host: HostView) -> float:
