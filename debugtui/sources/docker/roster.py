@@ -130,7 +130,7 @@ class Roster:
 
     def inspected(self, known: Known, details: Details, now: float, engine_now: datetime) -> None:
         """Take in what inspect told."""
-        known.details, known.inspected_at, known.touched = details, now, False
+        known.details, known.inspected_at = details, now
         known.inspected_as = (known.listed.signature, known.listed.status)
         known.resting_until = 0.0
         self._watch.read(known.listed.id, details, engine_now)

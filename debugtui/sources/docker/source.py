@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,11 +16,11 @@ from debugtui.sources.base import SourceError
 from debugtui.sources.docker.client import ONE_SHOT_API, AnswerError, EngineClient, SlowAnswerError
 from debugtui.sources.docker.containers import parse_details
 from debugtui.sources.docker.events import EventWatch
-from debugtui.sources.docker.inspecting import inspect
+from debugtui.sources.docker.inspecting import INSPECT_LIMIT, inspect
 from debugtui.sources.docker.logs import read_logs
 from debugtui.sources.docker.roster import MOST_CONTAINERS, REST, Known, Roster
+from debugtui.sources.docker.sampler import AT_ONCE, Sampler, at_once
 from debugtui.sources.docker.slow import SlowParts
-from debugtui.sources.docker.stats import parse_sample
 
 #: Seconds for what must succeed: connecting, and the list of containers.
 LIST_LIMIT = 4.5
@@ -31,18 +31,14 @@ CONTAINER_LIMIT = 2.0
 #: Seconds for all of them together.
 CONTAINERS_LIMIT = 4.0
 
-#: Requests at a time.
-AT_ONCE = 6
-
 #: Most containers inspected in one read, and in one full read.
 MOST_INSPECTED = 100
 MOST_INSPECTED_FULL = 250
 
-#: Most containers whose figures are read in one read. The first reads take more, so that every container soon has its rates;
-#: after them the reads take turns: an answer costs about half a millisecond of ours and more of the host's.
-MOST_SAMPLED = 25
-MOST_SAMPLED_FIRST = 200
-FIRST_READS = 3
+#: Seconds that a read waits for figures; what comes later is shown by the next one. The second read waits longer, because the
+#: rates are expected of it, and so does a full one, which is rare.
+FIGURES_PATIENCE = 0.1
+FIGURES_PATIENCE_LONG = 3.0
 
 _OLD_HINT = "Docker 20.10 or newer is needed"
 
@@ -72,6 +68,7 @@ class DockerSource:
         self._client: EngineClient | None = None
         self._roster = Roster()
         self._events = EventWatch(self._roster.happened)
+        self._sampler = Sampler(self._roster)
         self._slow = SlowParts(self._clock)
         self._reads = 0
         self._ever_read = False
@@ -80,9 +77,9 @@ class DockerSource:
         """Read now. See `Source.read`."""
         try:
             client = await self._list()
-            gaps = await self._look(client, full)
             if full:
                 await self._slow.read(client)
+            gaps = await self._look(client, full)
         except LinkError:
             await self._drop()
             raise
@@ -148,6 +145,7 @@ class DockerSource:
         client, self._client = self._client, None
         self._reads = 0
         await self._slow.stop()
+        await self._sampler.stop()
         await self._events.stop()
         if client is not None:
             await client.close()
@@ -164,55 +162,40 @@ class DockerSource:
         return client
 
     async def _look(self, client: EngineClient, full: bool) -> list[Gap]:
-        """Inspect whom it is time to inspect, and read the figures of those whose turn it is."""
-        now = asyncio.get_running_loop().time()
+        """Inspect whom it is time to inspect; begin to read the figures of whose turn it is, and wait a little for them."""
+        if client.version.api >= ONE_SHOT_API:
+            self._sampler.start(client)
         events_live = self._events.problem is None
         most = MOST_INSPECTED_FULL if full else MOST_INSPECTED
-        inspected = self._roster.to_inspect(now, most, everyone=full, events_live=events_live)
-        jobs = [self._inspecting(client, known) for known in inspected]
-        if client.version.api >= ONE_SHOT_API:
-            sampled = self._roster.to_sample(now, MOST_SAMPLED_FIRST if self._reads < FIRST_READS else MOST_SAMPLED)
-            jobs += [self._sampling(client, known) for known in sampled]
+        chosen = self._roster.to_inspect(_loop_time(), most, everyone=full, events_live=events_live)
         try:
             async with asyncio.timeout(CONTAINERS_LIMIT):
-                await _at_once(jobs)
+                await at_once([self._inspecting(client, known) for known in chosen], lambda: AT_ONCE)
         except TimeoutError:
             words = f"not every container was looked at: the engine took more than {CONTAINERS_LIMIT:g} s"
             return [Gap("containers", Problem(words, "the rest follows in the next reads"))]
+        if self._reads == 1:
+            await self._sampler.wait_for_rates(client, FIGURES_PATIENCE_LONG)
+        else:
+            await self._sampler.wait(FIGURES_PATIENCE_LONG if full else FIGURES_PATIENCE)
         return []
 
     def _inspecting(self, client: EngineClient, known: Known) -> Callable[[], Awaitable[None]]:
+        path = f"containers/{known.listed.id}/json"
+
         async def ask() -> None:
             known.touched = False  # an event that comes while we wait for the answer sets it again
-            answer = await self._about(client, known, "json", {"size": "0"})
-            if answer is None:
-                known.touched = True
-                return
-            again = known.touched
-            self._roster.inspected(known, parse_details(answer), _loop_time(), self._engine_now(client))
-            known.touched = again
-
-        return ask
-
-    def _sampling(self, client: EngineClient, known: Known) -> Callable[[], Awaitable[None]]:
-        async def ask() -> None:
-            answer = await self._about(client, known, "stats", {"stream": "0", "one-shot": "1"})
-            if answer is not None:
-                self._roster.sampled(known, parse_sample(answer), _loop_time())
-
-        return ask
-
-    async def _about(self, client: EngineClient, known: Known, what: str, params: dict[str, str]) -> Any:
-        """Ask about one container; None where it is gone, or where the engine fails at it."""
-        path = f"containers/{known.listed.id}/{what}"
-        try:
-            return await client.get_json(path, params, timeout=CONTAINER_LIMIT, limit=2_000_000)
-        except AnswerError as error:
-            if error.status not in (404, 409):
+            try:
+                answer = await client.get_json(path, timeout=CONTAINER_LIMIT, limit=INSPECT_LIMIT)
+            except AnswerError as error:
+                if error.status != 404:  # else it is gone: the next list tells
+                    self._roster.rest(known, _loop_time())
+            except SlowAnswerError:
                 self._roster.rest(known, _loop_time())
-        except SlowAnswerError:
-            self._roster.rest(known, _loop_time())
-        return None
+            else:
+                self._roster.inspected(known, parse_details(answer), _loop_time(), self._engine_now(client))
+
+        return ask
 
     def _engine_now(self, client: EngineClient) -> datetime:
         return self._clock.now() + timedelta(seconds=client.ahead_s)
@@ -269,22 +252,6 @@ def _plain(error: SourceError | AnswerError) -> SourceError:
     if isinstance(error, AnswerError):
         return SourceError(Problem(f"the Docker engine answered with an error: {error.words}"))
     return error
-
-
-async def _at_once(jobs: Iterable[Callable[[], Awaitable[None]]]) -> None:
-    """Run jobs, `AT_ONCE` at a time. The first that fails ends the others; its own exception is raised."""
-    waiting = iter(jobs)
-
-    async def work() -> None:
-        for job in waiting:
-            await job()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(work())
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
 
 
 def _loop_time() -> float:
