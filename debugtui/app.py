@@ -28,6 +28,7 @@ from debugtui.screens.main import MainScreen
 from debugtui.screens.palette import ActionProvider, TargetProvider
 from debugtui.themes import DEFAULT_THEME, THEMES, choose, register
 from debugtui.themes.tones import Tone
+from debugtui.widgets.backlog import backlog
 from debugtui.widgets.bar import Bar
 from debugtui.widgets.spans import economical
 
@@ -50,6 +51,7 @@ class DebugTui(Console):
     TITLE = "DebugTUI"
     CSS = """
     Toast { background: $panel; color: $foreground; }
+    Input:ansi > .input--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
     """
     MODES: ClassVar[dict[str, Any]] = {"fleet": MainScreen}
     DEFAULT_MODE = "fleet"
@@ -200,16 +202,10 @@ class DebugTui(Console):
         changed = self.fleet is not None and self.fleet.version != self._painted_version
         if not changed and second == self._painted_second:
             return
-        if self._backlog() > BACKLOG:
+        if backlog(self) > BACKLOG:
             return
         self._painted_second = second
         self.repaint()
-
-    def _backlog(self) -> int:
-        """Return how many writes wait for the terminal; 0 where the driver does not tell."""
-        writer = getattr(self._driver, "_writer_thread", None)
-        queue = getattr(writer, "_queue", None)
-        return queue.qsize() if queue is not None else 0
 
     def repaint(self) -> None:
         """Paint the screen from the newest view now."""

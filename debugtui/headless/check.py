@@ -60,7 +60,14 @@ def check(context: click.Context, hosts: tuple[str, ...], sources: tuple[str, ..
     except ConfigError as error:
         click.echo(str(error), err=True)
         context.exit(Status.UNKNOWN.exit_code)
-    view, alerts = asyncio.run(_read(config, terminal_asker(), frozenset(hosts), frozenset(sources)))
+    try:
+        view, alerts = asyncio.run(_read(config, terminal_asker(), frozenset(hosts), frozenset(sources)))
+    except asyncio.CancelledError:
+        click.echo("stopped before everything was read", err=True)
+        context.exit(Status.UNKNOWN.exit_code)
+    except Exception as error:  # noqa: BLE001 - a traceback's exit code would read as "warning" to a monitoring system
+        click.echo(redact(f"a fault of DebugTUI: {type(error).__name__}: {error}"), err=True)
+        context.exit(Status.UNKNOWN.exit_code)
     if sources and not any(host.sources for host in view.hosts):
         click.echo(f"no such source: {', '.join(sources)}", err=True)
         context.exit(Status.UNKNOWN.exit_code)

@@ -129,7 +129,7 @@ class ScreenAsker:
         try:
             return await answer
         finally:
-            if not answer.done() and screen.is_current:
+            if (answer.cancelled() or not answer.done()) and screen.is_current:
                 screen.dismiss(no)
 
     async def _hands_free(self) -> None:

@@ -82,7 +82,9 @@ class SpanUpdate(CompositorUpdate):
                     out.append(wanted)
                     style_now = wanted
                 out.append(text)
-            at = (y, x + strip.cell_length)
+            # Terminals disagree about the width of some characters: behind any of them the cursor is placed anew.
+            plain = all(segment.text.isascii() for segment in strip)
+            at = (y, x + strip.cell_length) if plain else None
         out.append(_RESET)
         return "".join(out)
 

@@ -198,7 +198,7 @@ class DockerEngine:
 
     def run(self, name: str, *command: str, options: Sequence[str] = (), network: str = "none") -> str:
         """Start a container; return its name."""
-        self.docker("run", "-d", "--name", name, "--network", network, *options, IMAGE, *command)
+        self.docker("run", "-d", "--name", name, "--stop-timeout", "1", "--network", network, *options, IMAGE, *command)
         return name
 
     def inspect(self, name: str) -> dict[str, Any]:
@@ -239,7 +239,6 @@ printf 'bidi \342\200\256etirw\342\200\254 end\n'
 printf 'bad \377\376 utf\n'
 head -c 90000 /dev/zero | tr '\0' 'x'; echo
 printf 'connecting with password=hunter2secret now\n' >&2
-printf 'last without end'
 exec sleep 1000
 """
 

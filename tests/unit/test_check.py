@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from debugtui.__main__ import cli
 from debugtui.alerts.book import AlertBook
 from debugtui.fleet.fleet import Fleet, HostParts
 from debugtui.headless.check import Status, document, judge, read_once, report
@@ -81,3 +84,38 @@ async def test_one_check_reads_fully_and_again_for_the_rates() -> None:
     fleet = Fleet([HostParts(FakeLink(), [(source, True) for source in (rated, plain, broken)])])
     await read_once(fleet)
     assert (rated.reads, plain.reads, broken.reads) == ([True, False], [True], [True])
+
+
+def run_check(config: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(config), "check", *arguments], prog_name="debugtui")
+
+
+def test_a_configuration_that_cannot_be_read_is_unknown_and_standard_output_stays_empty(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[[hosts]]\nname = "a"\nadress = "local"\n', encoding="utf-8")
+    result = run_check(config, "--json")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert 'did you mean "address"?' in result.stderr
+
+
+def test_a_fault_of_our_own_is_unknown_never_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[[hosts]]\nname = "a"\naddress = "local"\n', encoding="utf-8")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("postgresql://ops:hunter2secret@db/x")
+
+    monkeypatch.setattr("debugtui.headless.check.build_fleet", broken)
+    result = run_check(config)
+    assert result.exit_code == 3
+    assert "ZeroDivisionError" in result.stderr
+    assert "hunter2secret" not in result.output
+
+
+def test_an_unknown_host_is_said_with_the_known_ones(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[[hosts]]\nname = "kvm-01"\naddress = "local"\n', encoding="utf-8")
+    result = run_check(config, "--host", "kvm-1")
+    assert result.exit_code == 2
+    assert "there are: kvm-01" in result.stderr

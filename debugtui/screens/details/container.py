@@ -55,7 +55,7 @@ class ContainerScreen(TextScreen):
         elif name == "events":
             yield table_of(name, EVENTS, "no event since DebugTUI started")
         else:
-            yield LogView(level_of, id=f"log-{name}", follow=name == "logs")
+            yield LogView(level_of if name == "logs" else None, id=f"log-{name}", follow=name == "logs")
 
     def find_status(self, view: FleetView) -> SourceStatus | None:
         """Return the engine's source."""

@@ -74,7 +74,7 @@ class VmScreen(TextScreen):
             yield Plot("cpu % of its vCPUs", low=0, high=100, id="plot-cpu")
             yield Plot("disk, MiB/s", low=0, id="plot-disk")
         elif name in ("xml", "console"):
-            yield LogView(level_of, id=f"log-{name}", follow=name == "console")
+            yield LogView(level_of if name == "console" else None, id=f"log-{name}", follow=name == "console")
         else:
             columns, nothing = {
                 "disks": (DISKS, "no disks"),
