@@ -21,8 +21,10 @@ from debugtui.screens.rows.common import freshness_tone, freshness_words
 from debugtui.widgets.bar import Bar, Word
 from debugtui.widgets.filter_bar import FilterBar
 from debugtui.widgets.line_table import LineTable
+from debugtui.widgets.log_view import LogView
 
 KEY_LINE = ("detail.back", "detail.next_tab", "table.filter", "table.sort", "app.copy", "app.pause")
+KEY_LINE_LOG = ("detail.back", "detail.next_tab", "log.search", "log.filter", "log.level", "log.follow", "app.copy")
 KEY_LINE_RIGHT = ("app.palette", "app.help")
 
 
@@ -34,8 +36,6 @@ class DetailScreen(PaintedScreen):
     AUTO_FOCUS = ""
     #: (id, title) of each tab, from left to right.
     TABS: ClassVar[tuple[tuple[str, str], ...]] = ()
-    #: What the key line shows beside the common keys.
-    KEYS: ClassVar[tuple[str, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("detail"),
         *(Binding(str(number), f"tab({number})", show=False) for number in range(1, 10)),
@@ -67,10 +67,13 @@ class DetailScreen(PaintedScreen):
     def on_mount(self) -> None:
         """Show the first tab."""
         self.ready = True
-        words: list[Word] = [(f"{key} {label}", "") for key, label in hints((*KEY_LINE, *self.KEYS), self.app.operator_keys)]
+        self.show_tab(self._tab)
+
+    def _show_keys(self, first: Widget | None) -> None:
+        ids = KEY_LINE_LOG if isinstance(first, LogView) else KEY_LINE
+        words: list[Word] = [(f"{key} {label}", "") for key, label in hints(ids, self.app.operator_keys)]
         always: list[Word] = [(f"{key} {label}", "") for key, label in hints(KEY_LINE_RIGHT, self.app.operator_keys)]
         self.query_one("#keys", Bar).show(words, always)
-        self.show_tab(self._tab)
 
     # Tabs
 
@@ -90,6 +93,7 @@ class DetailScreen(PaintedScreen):
         holder = self.query_one(f"#tab-{name}")
         first = next((widget for widget in holder.query("*") if widget.can_focus), None)
         self.set_focus(first)
+        self._show_keys(first)
         self.tab_shown(name)
         self.app.repaint()
 
