@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import keys, poll, start, traffic, widgets_speed
+from benchmarks import keys, peers, poll, start, traffic, widgets_speed
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
     keys.main()
     poll.main()
     widgets_speed.main()
+    peers.main()
 
 
 if __name__ == "__main__":
