@@ -10,6 +10,7 @@ from typing import Any
 from debugtui.config.redaction import redact
 from debugtui.model.text import LINE_LIMIT
 from debugtui.sources.docker.fields import Object, items, moment, moment_of_seconds, number, obj, text
+from debugtui.sources.docker.secrets import redact_command
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -94,7 +95,7 @@ def parse_listed(entry: Any) -> Listed | None:
         name=next((name for name in names if name and "/" not in name), "") or identity[:12],
         image=text(one.get("Image")),
         image_id=text(one.get("ImageID"), 100),
-        command=_redacted(one.get("Command")),
+        command=_short(redact_command(text(one.get("Command"), LINE_LIMIT))),
         project=text(labels.get(PROJECT_LABEL)),
         service=text(labels.get(SERVICE_LABEL)),
         state=text(one.get("State"), 20),
@@ -109,10 +110,9 @@ def parse_listed(entry: Any) -> Listed | None:
     )
 
 
-def _redacted(value: Any) -> str:
-    """Redact before cutting: half a secret would not be recognised."""
-    whole = redact(text(value, LINE_LIMIT))
-    return whole if len(whole) <= COMMAND_LIMIT else f"{whole[:COMMAND_LIMIT]}…"
+def _short(redacted: str) -> str:
+    """Cut a text that was redacted before: half a secret would not be recognised."""
+    return redacted if len(redacted) <= COMMAND_LIMIT else f"{redacted[:COMMAND_LIMIT]}…"
 
 
 def _ports(value: Any) -> tuple[str, ...]:
@@ -150,5 +150,5 @@ def parse_details(answer: Any) -> Details:
         finished_at=moment(state.get("FinishedAt")),
         health=text(obj(state.get("Health")).get("Status"), 20) or "none",
         memory_limit=number(host.get("Memory")) or None,
-        error=_redacted(state.get("Error")),
+        error=_short(redact(text(state.get("Error"), LINE_LIMIT))),
     )

@@ -6,11 +6,12 @@ import asyncio
 import json
 from typing import Any
 
-from debugtui.config.redaction import MASK, redact, redact_env
+from debugtui.config.redaction import redact, redact_env
 from debugtui.model.source import Problem
 from debugtui.model.text import clean, line
 from debugtui.sources.base import SourceError
 from debugtui.sources.docker.client import AnswerError, EngineClient
+from debugtui.sources.docker.secrets import redact_arguments, redact_field
 
 #: Most bytes of an answer.
 INSPECT_LIMIT = 1_000_000
@@ -93,35 +94,11 @@ def _value(name: str, value: Any, depth: int) -> Any:
 def _field(name: str, value: str) -> str:
     """Redact a string together with the name it has, as in the options of a log driver: `splunk-token`."""
     shown, name = clean(value, _STRING_LIMIT), _key(name)
-    return _behind(name, redact(f"{name}={shown}"), redact(shown))
+    return redact_field(name, redact(f"{name}={shown}"))
 
 
 def _label(name: str, value: Any, depth: int) -> Any:
     if not isinstance(value, str):
         return _value(name, value, depth - 1)
     shown, name = clean(value, _STRING_LIMIT), _key(name)
-    return _behind(name, redact_env([f"{name}={shown}"])[0], redact(shown))
-
-
-def _behind(name: str, together: str, alone: str) -> str:
-    """Return the value out of a redacted `name=value`; where the name was redacted as well nothing of the value is told."""
-    sign = f"{name}="
-    if not together.startswith(sign):
-        return MASK if together != f"{sign}{alone}" else alone
-    return redact(together.removeprefix(sign))
-
-
-def redact_arguments(arguments: list[str]) -> list[str]:
-    """Redact a command's arguments, also where an option and its secret are two of them (`--password`, `hunter2`)."""
-    found: list[str] = []
-    before = ""
-    for argument in arguments:
-        shown = clean(argument, _STRING_LIMIT)
-        alone = redact(shown)
-        if before.startswith("-") and "=" not in before and not shown.startswith("-"):
-            together = redact(f"{before} {shown}")
-            if together != f"{redact(before)} {alone}":
-                alone = MASK
-        found.append(alone)
-        before = shown
-    return found
+    return redact_field(name, redact_env([f"{name}={shown}"])[0])

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -45,6 +45,9 @@ class Stamps:
         self._second = b""
         self._zone = b""
         self._base = datetime.fromtimestamp(0, UTC)
+        #: The newest time parsed, and its fraction of a second as it was written, which is finer.
+        self.newest: datetime | None = None
+        self._fraction = b""
 
     def parse(self, data: bytes) -> tuple[datetime | None, int]:
         """Return the time (UTC, nanoseconds cut) at the start of `data` and its length in bytes; None and 0 without one."""
@@ -58,9 +61,19 @@ class Stamps:
             except (ValueError, OverflowError):
                 return None, 0
             self._second, self._zone, self._base = second, zone, base
-        if fraction is None:
-            return self._base, match.end()
-        return self._base.replace(microsecond=int(fraction[1:7].ljust(6, b"0"))), match.end()
+        fraction = (fraction or b".").ljust(10, b"0")
+        at = self._base.replace(microsecond=int(fraction[1:7]))
+        if self.newest is None or at > self.newest or (at == self.newest and fraction > self._fraction):
+            self.newest, self._fraction = at, fraction
+        return at, match.end()
+
+    @property
+    def behind(self) -> str:
+        """The moment just behind the newest time, as the engine takes it; empty where there is none."""
+        if self.newest is None:
+            return ""
+        nanoseconds = int(self.newest.timestamp()) * 1_000_000_000 + int(self._fraction[1:]) + 1
+        return f"{nanoseconds // 1_000_000_000}.{nanoseconds % 1_000_000_000:09d}"
 
 
 @dataclass(slots=True)
@@ -83,14 +96,12 @@ class Frames:
 
     def __init__(self, *, terminal: bool) -> None:
         self.terminal = terminal
-        self._stamps = Stamps()
+        self.stamps = Stamps()
         self._streams: dict[int, _Stream] = {}
         self._header = bytearray()
         self._left = 0
         self._current = self._stream(1 if not terminal else 0)
         self._stamp_rest = b""
-        #: The newest time seen.
-        self.newest: datetime | None = None
 
     def _stream(self, number: int) -> _Stream:
         stream = self._streams.get(number)
@@ -144,7 +155,7 @@ class Frames:
                 return
             self._stamp_rest = b""
             stream.fresh = False
-            at, length = self._time(piece)
+            at, length = self.stamps.parse(piece)
             if not stream.splitter.held:
                 stream.at = at  # a part of a longer line has a stamp of its own: the line's is its first
             piece = piece[length:]
@@ -158,14 +169,8 @@ class Frames:
     def _stamped(self, raw: RawLine, stream: _Stream) -> LogLine:
         if raw.continued:
             return _line(raw, stream.at, stream.name)
-        stream.at, length = self._time(raw.data)
+        stream.at, length = self.stamps.parse(raw.data)
         return _line(RawLine(raw.data[length:], raw.skipped, raw.whole), stream.at, stream.name)
-
-    def _time(self, data: bytes) -> tuple[datetime | None, int]:
-        at, length = self._stamps.parse(data)
-        if at is not None and (self.newest is None or at > self.newest):
-            self.newest = at
-        return at, length
 
     def finish(self) -> list[LogLine]:
         """Return what has no end of line, when nothing more comes."""
@@ -197,16 +202,16 @@ async def read_logs(
         if not follow:
             return
         await asyncio.sleep(RETURN_PAUSE)  # the engine tells of an end a moment after the log has ended
-        if not await _comes_back(client, identity):
-            return
+        # An engine can end the stream before the last words: they are read behind it, and so is what came in between.
+        follow = await _comes_back(client, identity)
+        params["follow"] = "1" if follow else "0"
         frames = _again(frames, params)
 
 
 def _again(frames: Frames, params: dict[str, str]) -> Frames:
     """Prepare to read on behind what was read."""
-    if frames.newest is not None:
-        params["since"] = _seconds(frames.newest + timedelta(microseconds=1))
-        params["tail"] = "all"
+    if behind := frames.stamps.behind:
+        params["since"], params["tail"] = behind, "all"
     return Frames(terminal=frames.terminal)
 
 
