@@ -152,6 +152,11 @@ class DebugTui(Console):
         self.set_keymap(self.operator_keys)
         wanted = config.ui.theme if config.ui.theme in self.available_themes else DEFAULT_THEME
         self.theme = choose(wanted, no_color=self.no_color)
+        if not config.ui.mouse:
+            # The configuration is read after the first frame, when the driver has asked for the mouse already.
+            give_back = getattr(self._driver, "_disable_mouse_support", None)
+            if give_back is not None:
+                give_back()
 
     async def _trouble(self, title: str, issues: list[str]) -> None:
         from debugtui.screens.trouble import TroubleScreen

@@ -174,7 +174,7 @@ def source_rows(host: HostView, view: FleetView) -> list[Row]:
     """Return a row for each source, and one for each thing that it could not read."""
     rows: list[Row] = []
     for source in host.sources:
-        says = str(source.problem) if source.problem else ""
+        says = source.problem.says if source.problem else ""
         cells = (
             source.name,
             Cell(freshness_words(source, view.taken_at), freshness_tone(source.freshness)),
@@ -184,9 +184,12 @@ def source_rows(host: HostView, view: FleetView) -> list[Row]:
             Cell(says, "bad" if says else ""),
         )
         rows.append(Row(source.name, cells))
-        for index, gap in enumerate(source.reading.gaps if source.reading else ()):
-            text = f"without {gap.feature}: {gap.problem}"
-            rows.append(Row(f"{source.name}/{index}", ("", "", "", "", "", Cell(text, "warn")), indent="  "))
+        notes: list[Cell] = [Cell(source.problem.hint)] if source.problem and source.problem.hint else []
+        for gap in source.reading.gaps if source.reading else ():
+            notes.append(Cell(f"without {gap.feature}: {gap.problem.says}", "warn"))
+            if gap.problem.hint:
+                notes.append(Cell(f"  {gap.problem.hint}"))
+        rows += [Row(f"{source.name}/{index}", ("", "", "", "", "", note), indent="  ") for index, note in enumerate(notes)]
     return rows
 
 
