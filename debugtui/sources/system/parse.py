@@ -13,6 +13,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 _NOT_A_DISK = re.compile(r"(?:(?:[shv]|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$|(?:loop|ram|zram|fd|sr)\d+$|.*boot\d$")
 _VIRTUAL_CARD = re.compile(r"lo$|veth|vnet|tap|docker\d|br-|virbr")
 _LIMIT = 64
+_DF_ROW = re.compile(r"(.{1,500}?)\s+(\d{1,18})\s+(-?\d{1,18})\s+(-?\d{1,18})\s+(?:\d{1,9}%|-)\s+(/.*)$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _df(rows: list[str]) -> dict[str, tuple[str, int, int, int]]:
     """Return {mount: (device, size, used, available)} of `df -P`, whose last column may hold spaces."""
     found: dict[str, tuple[str, int, int, int]] = {}
     for row in rows:
-        match = re.match(r"(.+?)\s+(\d+)\s+(-?\d+)\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)$", row)
+        match = _DF_ROW.match(row)
         if match:
             found[match.group(5)] = (match.group(1), int(match.group(2)), int(match.group(3)), int(match.group(4)))
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import isfinite
 
-from debugtui.hosts.link import Link
+from debugtui.hosts.link import CommandTimeoutError, Link
+from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import Gap, Kind, Problem
 from debugtui.model.system import BlockDevice, NetworkInterface, SystemReading
 from debugtui.model.text import decode, line
@@ -13,8 +15,11 @@ from debugtui.sources.base import SourceError
 from debugtui.sources.system import parse
 from debugtui.sources.system.script import COMMAND
 
-#: Seconds that one read may take.
-LIMIT = 8.0
+#: Seconds that one read may take; `df` alone may take four of them.
+LIMIT = 7.0
+#: Seconds for which the file systems are left alone after a read that did not end: a disk that hangs holds up `df`, whatever
+#: signal it gets.
+DF_REST = 300.0
 #: Most bytes of the answer; a host with thousands of disks is cut.
 SIZE = 1_000_000
 
@@ -29,6 +34,9 @@ class Sample:
     cards: dict[str, parse.CardCounters]
 
 
+_RESTING = Gap("filesystems", Problem("df did not end the last time", f"tried again within {DF_REST / 60:g} minutes"))
+
+
 class SystemSource:
     """A host's own figures."""
 
@@ -36,15 +44,23 @@ class SystemSource:
     name = "system"
     has_rates = True
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, clock: Clock | None = None) -> None:
         """Read through `link`."""
         self._link = link
+        self._clock = clock or SystemClock()
+        self._df_rest_until = 0.0
         self._before: Sample | None = None
         self._units: tuple[str, ...] | None = None
 
     async def read(self, *, full: bool) -> SystemReading:
         """Read now; `full` asks systemd for failed units too."""
-        done = await self._link.run([*COMMAND, "full" if full else "fast"], timeout=LIMIT, limit=SIZE)
+        resting = self._clock.monotonic() < self._df_rest_until
+        arguments = [*COMMAND, "full" if full else "fast", *(["no-df"] if resting else [])]
+        try:
+            done = await self._link.run(arguments, timeout=LIMIT, limit=SIZE)
+        except CommandTimeoutError:
+            self._df_rest_until = self._clock.monotonic() + DF_REST
+            raise
         text = decode(done.stdout)
         if done.status != 0 and "==end" not in text:
             says = line(done.stderr, 200) or f"exit status {done.status}"
@@ -59,7 +75,8 @@ class SystemSource:
         self._before = sample
         if full:
             self._units = parse.failed_units(found.get("units"))
-        return replace(reading, failed_units=self._units)
+        gaps = (*reading.gaps, _RESTING) if resting else reading.gaps
+        return replace(reading, failed_units=self._units, gaps=gaps)
 
     async def close(self) -> None:
         """Forget the last sample: after a break its rates would be of another time."""
@@ -78,7 +95,7 @@ def _reading(found: dict[str, list[str]], before: Sample | None) -> tuple[System
         parse.card_counters(rows),
     )
     load = [float(text) for text in said.get("loadavg", "").split(" ")[:3]]
-    if len(load) != 3:
+    if len(load) != 3 or not all(isfinite(figure) for figure in (*load, sample.uptime)):
         raise ValueError("no load in /proc/loadavg")
     filesystems = parse.filesystems(rows, found.get("df", []), found.get("inodes", []))
     mounts = sum(row.startswith("mount ") for row in rows)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debugtui.hosts.link import CommandResult
+from debugtui.hosts.link import CommandResult, CommandTimeoutError
+from debugtui.model.source import Problem
 from debugtui.sources.base import SourceError
 from debugtui.sources.system import parse
 from debugtui.sources.system.script import MOUNTS, SCRIPT
-from debugtui.sources.system.source import SystemSource
-from tests.unit.fakes import FakeLink
+from debugtui.sources.system.source import DF_REST, SystemSource
+from tests.unit.fakes import FakeClock, FakeLink
 
 ANSWER = """==facts
 hostname kvm-01
@@ -157,4 +158,31 @@ def test_garbage_raises_nothing_but_value_errors(text: str) -> None:
 
 
 def test_the_script_bounds_its_mounts() -> None:
-    assert f"-lt {MOUNTS} ]" in SCRIPT
+    assert f"head -n {MOUNTS})" in SCRIPT
+
+
+async def test_a_disk_that_holds_up_df_costs_only_the_filesystems() -> None:
+    class HangingLink(ScriptedLink):
+        async def run(self, argv: Sequence[str], *, timeout: float, stdin: bytes = b"", limit: int = 0) -> CommandResult:
+            if argv[-1] != "no-df":
+                raise CommandTimeoutError(Problem("sh did not end within 7 s"))
+            return await super().run(argv, timeout=timeout, stdin=stdin, limit=limit)
+
+    rest = answer().decode()
+    without = "\n".join(row for row in rest.partition("==df")[0].splitlines() if not row.startswith("mount ")) + "\n==end\n"
+    clock = FakeClock()
+    source = SystemSource(HangingLink(without.encode()), clock=clock)
+    with pytest.raises(CommandTimeoutError):
+        await source.read(full=False)
+    reading = await source.read(full=False)
+    assert reading.filesystems == ()
+    assert [gap.feature for gap in reading.gaps] == ["filesystems"]
+    clock.move(DF_REST + 1)
+    with pytest.raises(CommandTimeoutError):
+        await source.read(full=False)
+
+
+@pytest.mark.parametrize("uptime", ["nan", "inf", "-inf", "", "x"])
+async def test_figures_that_are_none_are_refused(uptime: str) -> None:
+    with pytest.raises(SourceError, match="cannot be understood"):
+        await SystemSource(ScriptedLink(answer(uptime=uptime))).read(full=False)
