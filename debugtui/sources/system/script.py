@@ -33,7 +33,7 @@ fi
 set --
 while read -r device mount type options rest; do
     [ -n "$type" ] || continue
-    echo "mount $device $mount $type $options"
+    printf 'mount %s %s %s %s\n' "$device" "$mount" "$type" "$options"
     case $mount in *\\*) mount=$(printf '%b' "$mount") ;; esac
     set -- "$@" "$mount"
 done <<EOF
