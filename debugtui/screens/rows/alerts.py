@@ -14,7 +14,7 @@ from debugtui.widgets.table_rows import Cell, Column, Row
 
 COLUMNS = (
     Column("severity", "", width=1),
-    Column("message", "what", min_width=22),
+    Column("message", "what", min_width=18),
     Column("host", "host", width=10, priority=3),
     Column("age", "age", width=6, align="right", priority=1),
 )

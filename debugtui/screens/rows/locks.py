@@ -9,8 +9,8 @@ from debugtui.widgets.format import age
 from debugtui.widgets.table_rows import Cell, Column, Row
 
 COLUMNS = (
-    Column("session", "session", min_width=14),
-    Column("what", "what", min_width=10, weight=3),
+    Column("session", "session", min_width=12),
+    Column("what", "what", min_width=8, weight=3),
     Column("time", "time", width=7, align="right"),
 )
 
