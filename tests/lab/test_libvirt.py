@@ -16,6 +16,8 @@ from debugtui.hosts.ssh import SshLink
 from debugtui.model.libvirt import LibvirtReading, Vm
 from debugtui.sources.base import SourceError
 from debugtui.sources.libvirt import LibvirtSource
+from debugtui.sources.libvirt.problems import OPERATION_DENIED
+from debugtui.sources.libvirt.worker import CallError
 from tests.services.libvirt_host import LibvirtHost
 from tests.services.ssh_server import SshServer
 
@@ -127,13 +129,12 @@ async def test_a_guest_without_console_log_says_which_element_gives_one(
 
 
 async def test_nothing_can_be_written(source: LibvirtSource) -> None:
-    import libvirt
-
     await source.read(full=False)
-    reader = source._reader
-    assert reader is not None
-    with pytest.raises(libvirt.libvirtError, match="read only"):
-        await source._worker.call(lambda: reader.connection.lookupByName(GUEST).suspend(), 5)
+    worker = source._worker
+    assert worker is not None
+    with pytest.raises(CallError, match="read only") as raised:
+        await worker.call(lambda reader: reader.connection.lookupByName(GUEST).suspend(), 5)
+    assert raised.value.code == OPERATION_DENIED
 
 
 async def test_a_daemon_that_ends_is_noticed_and_heals(source: LibvirtSource, libvirt_host: LibvirtHost) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
 from debugtui.hosts.link import Link, LinkError, NoSuchSocketError
-from debugtui.model.source import Problem
+from debugtui.model.source import LinkState, Problem
 from debugtui.model.text import decode, line
 from debugtui.sources.base import SourceError
 
@@ -23,6 +23,8 @@ SESSION_SOCKETS = ("libvirt/libvirt-sock", "libvirt/virtqemud-sock")
 LIMIT = 5.0
 
 _GROUP = "add the login user to the group libvirt"
+# Both places where a session's daemon may have its sockets, the second one for logins without a runtime folder.
+_FOLDERS = 'echo "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"; echo "${XDG_CACHE_HOME:-$HOME/.cache}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,16 @@ async def dial(link: Link, uri: str) -> Way:
         SourceError: no such service; `absent` where no socket exists.
         LinkError: the link is not up, or may not reach the socket.
     """
-    parts = urlsplit(uri)
-    driver, _, _ = parts.scheme.partition("+")
-    if driver == "test" and "+" not in parts.scheme:
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise SourceError(Problem(f"{line(uri, 200)} is no libvirt URI: {error}", "such as qemu:///system")) from error
+    driver, _, transport = parts.scheme.partition("+")
+    if driver == "test" and not transport:
         return Way(uri, "")
+    if not driver or transport not in ("", "unix") or parts.netloc:
+        hint = "name it as seen from the host, such as qemu:///system: the link carries it there"
+        raise SourceError(Problem(f"{line(uri, 200)} brings its own transport", hint))
     named = parse_qs(parts.query).get("socket")
     candidates = tuple(named) if named else await _usual(link, parts.path.strip("/"))
     refused: LinkError | None = None
@@ -53,6 +61,8 @@ async def dial(link: Link, uri: str) -> Way:
         except NoSuchSocketError:
             continue
         except LinkError as error:
+            if link.status.state is not LinkState.UP:
+                raise
             refused = error
             continue
         inner = parts.path if parts.path.strip("/") else "/system"
@@ -60,16 +70,21 @@ async def dial(link: Link, uri: str) -> Way:
     if refused is not None:
         hint = refused.problem.hint or _GROUP
         raise SourceError(Problem(refused.problem.says, hint)) from refused
-    where = named[0] if named else "no libvirt socket"
-    says = f"no such socket: {line(where, 200)}" if named else f"{where} under /var/run/libvirt"
-    raise SourceError(Problem(says, "is libvirtd installed and running?"), absent=True)
+    if named:
+        says = f"no such socket: {line(named[0], 200)}"
+    else:
+        says = f"no libvirt socket in {line(posixpath.dirname(candidates[0]), 200)}"
+    hint = "is libvirtd installed and running?"
+    if parts.path.strip("/") == "session":
+        hint = "a session's daemon runs on demand: on the host, virsh -c qemu:///session list starts it"
+    raise SourceError(Problem(says, hint), absent=True)
 
 
 async def _usual(link: Link, path: str) -> tuple[str, ...]:
     if path != "session":
         return SYSTEM_SOCKETS
-    found = await link.run(["sh", "-c", 'echo "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"'], timeout=LIMIT, limit=4_096)
-    folder = decode(found.stdout).strip()
-    if not folder.startswith("/"):
+    found = await link.run(["sh", "-c", _FOLDERS], timeout=LIMIT, limit=4_096)
+    folders = [folder for folder in decode(found.stdout).splitlines() if folder.startswith("/")]
+    if not folders:
         raise SourceError(Problem("the host does not say where the session's sockets are", "name one: ?socket=/path"))
-    return tuple(posixpath.join(folder, name) for name in SESSION_SOCKETS)
+    return tuple(posixpath.join(folder, name) for folder in folders for name in SESSION_SOCKETS)

@@ -1,4 +1,8 @@
-"""What a domain's XML tells beyond its figures. The XML may be hostile: it is bounded, and expat expands no bombs."""
+"""What XML from libvirt tells beyond the figures.
+
+The XML may be hostile. libvirt's own never declares a document type, so one that does is refused: without it there are no
+entities to expand, inside or outside.
+"""
 
 from __future__ import annotations
 
@@ -13,45 +17,55 @@ SIZE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DomainFacts:
-    """Facts by device name: disk format and path, the network of a card; and where the serial console is logged."""
+    """Facts of a domain.
+
+    Attributes:
+        title: its title.
+        disks: format and path by device.
+        cards: device, MAC address and network of each card.
+        console_log: where the serial console is logged, as the XML has it; empty where it is not.
+        readable: the XML could be parsed; otherwise nothing above is known.
+    """
 
     title: str = ""
     disks: dict[str, tuple[str, str]] = field(default_factory=dict)
-    cards: dict[str, tuple[str, str]] = field(default_factory=dict)
-    macs: tuple[tuple[str, str, str], ...] = ()
+    cards: tuple[tuple[str, str, str], ...] = ()
     console_log: str = ""
+    readable: bool = True
+
+
+def parse(xml: str) -> ET.Element | None:
+    """Return the root element; None where the XML is too large, declares a document type, or is not well-formed."""
+    if len(xml) > SIZE or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        return None
+    try:
+        return ET.fromstring(xml)  # noqa: S314 - see above
+    except ET.ParseError:
+        return None
 
 
 def facts_of(xml: str) -> DomainFacts:
-    """Return the facts of a domain's XML; none where it cannot be parsed or is too large."""
-    if len(xml) > SIZE:
-        return DomainFacts()
-    try:
-        root = ET.fromstring(xml)  # noqa: S314 - see above
-    except ET.ParseError:
-        return DomainFacts()
+    """Return the facts of a domain's XML."""
+    root = parse(xml)
+    if root is None:
+        return DomainFacts(readable=False)
     disks: dict[str, tuple[str, str]] = {}
     for disk in root.iterfind("./devices/disk"):
-        device = line(_attribute(disk, "target", "dev"), 64)
-        driver = line(_attribute(disk, "driver", "type"), 32)
-        disks[device] = (driver, line(_disk_path(disk), 500))
-    cards: dict[str, tuple[str, str]] = {}
-    macs = []
-    for card in root.iterfind("./devices/interface"):
-        device, mac = line(_attribute(card, "target", "dev"), 64), line(_attribute(card, "mac", "address"), 32)
-        network = line(_card_source(card), 100)
-        cards[device] = (mac, network)
-        macs.append((device, mac, network))
-    return DomainFacts(
-        title=line(root.findtext("title", ""), 200),
-        disks=disks,
-        cards=cards,
-        macs=tuple(macs),
-        console_log=_console_log(root),
+        device = line(attribute(disk, "target", "dev"), 64)
+        disks[device] = (line(attribute(disk, "driver", "type"), 32), line(_disk_path(disk), 500))
+    cards = tuple(
+        (
+            line(attribute(card, "target", "dev"), 64),
+            line(attribute(card, "mac", "address"), 32),
+            line(_card_source(card), 100),
+        )
+        for card in root.iterfind("./devices/interface")
     )
+    return DomainFacts(line(root.findtext("title", ""), 200), disks, cards, _console_log(root))
 
 
-def _attribute(element: ET.Element, child: str, name: str) -> str:
+def attribute(element: ET.Element, child: str, name: str) -> str:
+    """Return an attribute of the first such child; empty where there is none."""
     found = element.find(child)
     return found.get(name, "") if found is not None else ""
 
@@ -77,9 +91,9 @@ def _card_source(card: ET.Element) -> str:
 def _console_log(root: ET.Element) -> str:
     for path in ("./devices/serial", "./devices/console"):
         for device in root.iterfind(path):
-            log = _attribute(device, "log", "file")
+            log = attribute(device, "log", "file")
             if log:
                 return log
             if device.get("type") == "file":
-                return _attribute(device, "source", "path")
+                return attribute(device, "source", "path")
     return ""
