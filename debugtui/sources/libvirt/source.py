@@ -98,28 +98,28 @@ class LibvirtSource:
         paused = [raw.uuid for raw in domains if raw.stats.get("state.reason") == _IO_ERROR and raw.stats["state.state"] == 3]
         if not paused:
             return domains, ()
-        errors, gap = await self._part("disk errors", lambda reader: reader.disk_errors(paused))
+        errors, gap = await self._optional("disk errors", lambda reader: reader.disk_errors(paused))
         known = errors or {}
         return [replace(raw, errors=known.get(raw.uuid, {})) for raw in domains], (gap,) if gap else ()
 
     async def _read_slow(self) -> tuple[Gap, ...]:
         gaps: list[Gap | None] = []
-        snapshots, gap = await self._part("snapshots", lambda reader: reader.snapshots())
+        snapshots, gap = await self._optional("snapshots", lambda reader: reader.snapshots())
         gaps.append(gap)
         if snapshots is not None:
             self._snapshots, unread = snapshots
             if unread:
                 gaps.append(Gap("snapshots", Problem(f"of {unread} VMs not read yet", "the next reads go on")))
-        networks, gap = await self._part("networks", _networks)
+        networks, gap = await self._optional("networks", _networks)
         gaps.append(gap)
-        pools, gap = await self._part("storage pools", _pools)
+        pools, gap = await self._optional("storage pools", _pools)
         gaps.append(gap)
         # What could not be read keeps its last state; the gap says that it is old.
         self._networks = networks if networks is not None else self._networks
         self._pools = pools if pools is not None else self._pools
         return tuple(gap for gap in gaps if gap is not None)
 
-    async def _part(self, feature: str, function: Callable[[Reader], T]) -> tuple[T | None, Gap | None]:
+    async def _optional(self, feature: str, function: Callable[[Reader], T]) -> tuple[T | None, Gap | None]:
         """Return one part of a reading, or the gap that it leaves. What hangs here must not cost the VMs' figures."""
         stuck = self._stuck.get(feature)
         if stuck is not None and stuck.alive:
