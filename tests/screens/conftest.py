@@ -32,6 +32,7 @@ def opened(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Opened:
         async with app.run_test(size=size, notifications=True) as pilot:
             app.theme = theme
             await settled(pilot)
+            await still(pilot)
             yield pilot
 
     return open_
@@ -46,3 +47,14 @@ async def settled(pilot: Pilot[int]) -> None:
             await pilot.pause(0.01)
     app.repaint()
     await pilot.pause()
+
+
+async def still(pilot: Pilot[int]) -> None:
+    """End the polling: from here on a source is read only when a test says so, and what a screen shows stays."""
+    app = pilot.app
+    assert isinstance(app, DebugTui)
+    assert app.fleet is not None
+    tasks, app.fleet._tasks = app.fleet._tasks, []
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
