@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from debugtui.demo.ssh_server import DemoSshServer, Keys
 from debugtui.hosts.link import LinkError, NoSuchSocketError
 from debugtui.hosts.ssh import SshLink
 from debugtui.model.source import LinkState
+from debugtui.sources.libvirt.console import SCRIPT as CONSOLE_SCRIPT
 
 
 @pytest.fixture
@@ -161,7 +163,6 @@ async def wait_for(link: SshLink, true: object, limit: float) -> None:
         ("tail -c 0 FILE", Answer()),
         ("exec timeout 5 test -s FILE", Answer()),
         ("sh -c 'exec \"$@\"' sh cat FILE", Answer(b"one\ntwo\nthree\n")),
-        ('sh -c \'tail -c "+$2" -- "$1" | head -c "$3"\' sh FILE 5 3', Answer(b"two")),
         ("stat -L -c %s -- FILE", Answer(b"14\n")),
         ("printenv USER", Answer(b"ops\n")),
         ("printenv NOTHING", Answer(status=1)),
@@ -171,6 +172,24 @@ async def wait_for(link: SshLink, true: object, limit: float) -> None:
 def test_commands(folder: Path, command: str, answer: Answer) -> None:
     shell = Shell(cast.HOSTS[0], folder / "host", frozenset)
     assert shell.run(command.replace("FILE", str(folder / "host" / "console.log"))) == answer
+
+
+@pytest.mark.parametrize(
+    ("known", "position", "limit", "start", "data"),
+    [
+        (False, 0, 5, 9, b"hree\n"),
+        (False, 0, 100, 0, b"one\ntwo\nthree\n"),
+        (True, 8, 100, 8, b"three\n"),
+        (True, 99, 100, 0, b"one"),
+    ],
+)
+def test_a_piece_of_a_console(folder: Path, known: bool, position: int, limit: int, start: int, data: bytes) -> None:
+    shell, file = Shell(cast.HOSTS[0], folder / "host", frozenset), folder / "host" / "console.log"
+    inode = file.stat().st_ino
+    words = ["sh", "-c", CONSOLE_SCRIPT, "sh", str(file), str(inode if known else 0), str(position), str(limit)]
+    header, _, piece = shell.run(shlex.join(words)).stdout.partition(b"\n")
+    assert header.decode() == f"{inode} {start} 14"
+    assert piece.startswith(data)
 
 
 def test_what_the_shell_does_not_understand_it_refuses(folder: Path) -> None:

@@ -31,7 +31,7 @@ NOWHERE = Problem(
 
 # Prints the file's inode, where the piece begins and where the file ends, then the piece: at most $4 bytes, from $3 on if the
 # file is still the same ($2) and has not shrunk. A pipe or a device would keep the reader waiting: only plain files are read.
-_SCRIPT = """
+SCRIPT = """
 [ -e "$1" ] || exit 3
 [ -f "$1" ] || exit 4
 [ -r "$1" ] || exit 5
@@ -75,7 +75,7 @@ async def read_piece(link: Link, path: str, mark: Mark, limit: int) -> Piece:
         SourceError: the file cannot be read.
         LinkError: the link is not up.
     """
-    argv = ["sh", "-c", _SCRIPT, "sh", path, str(mark.inode), str(mark.position), str(limit)]
+    argv = ["sh", "-c", SCRIPT, "sh", path, str(mark.inode), str(mark.position), str(limit)]
     done = await link.run(argv, timeout=LIMIT, limit=limit + 200)
     header, _, data = done.stdout.partition(b"\n")
     numbers = header.split()
