@@ -414,7 +414,8 @@ def run(config_path: Path | None = None, demo: Any = None) -> int:
         return 2
     from debugtui.config.logfile import log_to_file
 
-    log_to_file()
+    folder = getattr(demo, "folder", None)
+    log_to_file(folder / "screen.log" if folder is not None else None)  # a demo leaves nothing behind, not even a log
     app = DebugTui(config_path=config_path, config=getattr(demo, "config", None), demo=demo)
     app.run(mouse=True)
     return app.return_code or 0

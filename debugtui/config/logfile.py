@@ -26,9 +26,9 @@ def log_file() -> Path:
     return state_dir() / "debugtui.log"
 
 
-def log_to_file(level: int = logging.INFO) -> None:
-    """Send this program's log to its file; nothing goes to the terminal, where it would break the screen."""
-    handler = RotatingFileHandler(log_file(), maxBytes=SIZE, backupCount=KEPT, encoding="utf-8", delay=True)
+def log_to_file(file: Path | None = None, level: int = logging.INFO) -> None:
+    """Send this program's log to a file, its own where none is given; on the terminal it would break the screen."""
+    handler = RotatingFileHandler(file or log_file(), maxBytes=SIZE, backupCount=KEPT, encoding="utf-8", delay=True)
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
