@@ -152,6 +152,10 @@ class DebugTui(Console):
         self.set_keymap(self.operator_keys)
         wanted = config.ui.theme if config.ui.theme in self.available_themes else DEFAULT_THEME
         self.theme = choose(wanted, no_color=self.no_color)
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.name_unwatched("groq", [one.name for one in config.groq])
+                screen.name_unwatched("web", [one.name for host in config.hosts for one in host.web])
         if not config.ui.mouse:
             # The configuration is read after the first frame, when the driver has asked for the mouse already.
             give_back = getattr(self._driver, "_disable_mouse_support", None)

@@ -9,6 +9,7 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Static
 
 from debugtui.model.alerts import Alert
@@ -177,6 +178,12 @@ class MainScreen(PaintedScreen):
             for spec in PANES
             if spec.kind is not None and (self._zoomed in (None, spec.id) or spec.kind is Kind.SYSTEM)
         )
+
+    def name_unwatched(self, pane: str, names: Sequence[str]) -> None:
+        """Say in a pane without sources that these are configured and that this version does not watch them."""
+        if names:
+            words = Content(f"configured, and not watched by this version: {', '.join(names)}")
+            self.query_one(f"#pane-{pane} .notice", Static).update(words)
 
     def tables(self) -> list[LineTable]:
         """Return every table of the screen."""
