@@ -267,6 +267,18 @@ class LibvirtHost:
         with self.guest(name) as domain:
             domain.resume()
 
+    def guest_pid(self, name: str) -> int:
+        """The process of a running guest's emulator."""
+        return int(next(self.folder.rglob(f"{name}.pid")).read_text())
+
+    def freeze_guest(self, name: str) -> None:
+        """Make a guest's emulator hang (SIGSTOP): libvirtd waits for its answers for ever."""
+        os.kill(self.guest_pid(name), signal.SIGSTOP)
+
+    def thaw_guest(self, name: str) -> None:
+        """Let it go on."""
+        os.kill(self.guest_pid(name), signal.SIGCONT)
+
     def uuid(self, name: str) -> str:
         with self.guest(name) as domain:
             return str(domain.UUIDString())

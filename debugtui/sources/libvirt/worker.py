@@ -147,12 +147,22 @@ def _serve(jobs: queue.SimpleQueue[_Job | None], make: Callable[[], H], release:
 
 
 def _plain(error: BaseException) -> BaseException:
-    """Return the error without the frames that it came through: they hold libvirt objects."""
+    """Return the error without the frames that it came through: they hold libvirt objects.
+
+    A frame that holds the exception which it raised is a cycle. Left alone it is collected at some later time, in whichever
+    thread that happens: therefore the frames are emptied here.
+    """
+    story = "".join(traceback.format_exception(error, limit=-8))
+    chain: BaseException | None = error
+    while chain is not None:
+        traceback.clear_frames(chain.__traceback__)
+        following = chain.__cause__ or chain.__context__
+        chain.__traceback__ = chain.__cause__ = chain.__context__ = None
+        chain = following
     code = getattr(error, "get_error_code", None)
     if code is not None:
         return CallError(int(code() or 0), str(error))
-    error.add_note("".join(traceback.format_exception(error, limit=-8)))  # for the log: the traceback itself goes
-    error.__traceback__ = error.__cause__ = error.__context__ = None
+    error.add_note(story)  # for the log
     return error
 
 

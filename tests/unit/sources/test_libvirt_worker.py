@@ -47,7 +47,11 @@ async def test_an_error_of_libvirt_brings_no_frames_and_none_of_its_objects() ->
     def fail(_: Held) -> None:
         domain = Held()
         gone.append(weakref.ref(domain))
-        raise LibvirtError("no domain")
+        error = LibvirtError("no domain")  # this frame and the error hold each other
+        try:
+            raise KeyError from error
+        except KeyError:
+            raise error from None
 
     worker = make(Held())
     gc.disable()  # what is freed must be freed at once, in the thread, not by a collection on the loop
