@@ -95,7 +95,9 @@ def _unpack(scratch: Path) -> Binaries | None:
         return None
     target = scratch / "postgres"
     with tarfile.open(archives[0]) as archive:
-        archive.extractall(target, filter="data")
+        # Python before 3.11.4 (Debian 12 has 3.11.2) knows no filters: it ignores the attribute, and would refuse the argument.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(target)  # noqa: S202 # filtered by the line above; the archive is part of an installed package
     for program in sorted(target.rglob("initdb")):
         folder = program.parent
         if _complete(folder):
