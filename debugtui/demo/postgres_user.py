@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_MAPPED = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+_UNSHARE = "unshare"
 _BOUND = ("setpriv", "--pdeathsig", "INT", "--")
 _ACCOUNTS = ("postgres", "nobody")
 _PROBE_LIMIT = 5.0
@@ -48,22 +48,32 @@ def choose() -> RunAs | None:
     """Return how to start the server; None: there is no way (root, no user namespaces, no unprivileged account)."""
     if os.geteuid() != 0:
         return RunAs()
-    if shutil.which(_MAPPED[0]) and _works():
-        return RunAs(prefix=_MAPPED)
-    for name in _ACCOUNTS:
-        try:
-            account = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        if account.pw_uid != 0:
-            return RunAs(user=account.pw_uid, group=account.pw_gid)
-    return None
+    accounts = [account for account in map(_account, _ACCOUNTS) if account is not None]
+    if shutil.which(_UNSHARE):
+        for account in accounts:
+            if _works(prefix := _mapped(account)):
+                return RunAs(prefix=prefix)
+    return RunAs(user=accounts[0].pw_uid, group=accounts[0].pw_gid) if accounts else None
 
 
-def _works() -> bool:
+def _account(name: str) -> pwd.struct_passwd | None:
+    """Return an account without privileges, where this machine has it."""
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return account if account.pw_uid != 0 else None
+
+
+def _mapped(account: pwd.struct_passwd) -> tuple[str, ...]:
+    # A number that no account has would not do: initdb looks its own name up.
+    return (_UNSHARE, "--user", f"--map-user={account.pw_uid}", f"--map-group={account.pw_gid}", "--")
+
+
+def _works(prefix: Sequence[str]) -> bool:
     """Whether this kernel lets us be another user in a namespace of our own."""
     try:
-        done = subprocess.run([*_MAPPED, "true"], capture_output=True, timeout=_PROBE_LIMIT, check=False)
+        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=_PROBE_LIMIT, check=False)
     except (OSError, subprocess.SubprocessError):
         return False
     return done.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -239,7 +240,9 @@ def screen(home: Path, end: str, *prefix: str) -> subprocess.Popen[str]:
     )
 
 
-ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+#: An account that every machine has: initdb looks its own name up.
+NOBODY = pwd.getpwnam("nobody")
+ORDINARY = ("unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}", "--")
 
 
 @pytest.mark.parametrize("prefix", [(), ORDINARY], ids=["as we are", "as an ordinary user"])

@@ -127,7 +127,7 @@ async def test_a_chain_that_an_operator_ends_dissolves_too(server: DemoPostgres)
 async def test_root_without_user_namespaces_becomes_somebody_else(
     folder: Path, binaries: Binaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_user, "_works", lambda: False)
+    monkeypatch.setattr(postgres_user, "_works", lambda _prefix: False)
     run_as = postgres_user.choose()
     assert run_as is not None
     if os.geteuid() != 0:
@@ -149,7 +149,7 @@ async def test_root_without_user_namespaces_becomes_somebody_else(
 
 def test_root_without_any_way_is_told_so(folder: Path, binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(postgres_user, "_works", lambda: False)
+    monkeypatch.setattr(postgres_user, "_works", lambda _prefix: False)
     monkeypatch.setattr(postgres_user, "_ACCOUNTS", ("nobody-of-this-name",))
     with pytest.raises(PostgresFailedError, match="does not run as root"):
         make(binaries, folder / "pg")
