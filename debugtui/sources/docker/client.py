@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import aiodocker
 import aiohttp
@@ -93,7 +93,7 @@ class EngineClient:
         self.ahead_s = 0.0
 
     @classmethod
-    async def open(cls, link: Link, socket: str) -> EngineClient:
+    async def open(cls, link: Link, socket: str) -> Self:
         """Connect to the engine behind a UNIX socket of the host, and agree on a version of the API.
 
         Raises:
@@ -155,8 +155,8 @@ class EngineClient:
         try:
             async with asyncio.timeout(timeout), self._docker.session.get(self._base + path, params=params) as response:
                 if response.status >= 400:
-                    raise await _refusal(response)
-                body = await _read(response, limit)
+                    raise await refusal(response)
+                body = await read_body(response, limit)
                 if date := response.headers.get("Date"):
                     self._compare_clocks(date)
                 return body
@@ -192,7 +192,7 @@ class EngineClient:
                     request = self._docker.session.get(self._base + path, params=params, timeout=aiohttp.ClientTimeout())
                     response = await stack.enter_async_context(request)
                     if response.status >= 400:
-                        raise await _refusal(response)
+                        raise await refusal(response)
             except TimeoutError as error:
                 raise SlowAnswerError(timeout) from error
             except LOST as error:
@@ -221,7 +221,8 @@ class EngineClient:
             self.ahead_s = (theirs - datetime.now(UTC)).total_seconds()
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the body; one larger than `limit` bytes is an `AnswerError`."""
     if (response.content_length or 0) > limit:
         response.close()
         raise AnswerError(200, f"the answer is larger than {limit // 1000} kB")
@@ -235,7 +236,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> AnswerError:
+async def refusal(response: aiohttp.ClientResponse) -> AnswerError:
     """Return the engine's words for a refusal: `{"message": ...}`, or whatever else it sent."""
     data = bytearray()
     async for part in response.content.iter_any():

@@ -35,8 +35,8 @@ class Way:
     socket: str
 
 
-async def dial(link: Link, uri: str) -> Way:
-    """Return the way to `uri`.
+async def dial(link: Link, uri: str, *, write: bool = False) -> Way:
+    """Return the way to `uri`; `write`: a socket that also takes changes.
 
     Raises:
         SourceError: no such service; `absent` where no socket exists.
@@ -54,6 +54,8 @@ async def dial(link: Link, uri: str) -> Way:
         raise SourceError(Problem(f"{line(uri, 200)} brings its own transport", hint))
     named = parse_qs(parts.query).get("socket")
     candidates = tuple(named) if named else await _usual(link, parts.path.strip("/"))
+    if write:
+        candidates = tuple(path for path in candidates if not path.endswith("-sock-ro")) or candidates
     refused: LinkError | None = None
     for path in candidates:
         try:

@@ -99,6 +99,17 @@ class PostgresSource:
             self._drop()  # cancelled in the middle of a query: the connection cannot be used again
             raise
 
+    async def connect_anew(self) -> Session:
+        """Return a session of its own, limited as every one here, for who asks more than readings; the caller closes it.
+
+        Raises:
+            SourceError, LinkError: as `read`.
+        """
+        if self._address is None:
+            raise SourceError(self._dsn_problem)
+        self._passwords.check_pause()
+        return await self._connect(await self._reach(self._address), self._address)
+
     async def close(self) -> None:
         """Release the connection. Safe to call twice."""
         await self._passwords.close()

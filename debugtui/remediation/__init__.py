@@ -1,0 +1,1 @@
+"""Plans, approvals, and the only code that changes anything on a host."""

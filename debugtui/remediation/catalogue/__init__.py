@@ -1,0 +1,1 @@
+"""The remediations, one room per layer."""

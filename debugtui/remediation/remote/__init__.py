@@ -1,0 +1,1 @@
+"""What runs on the host itself: detached commands, dead-man reverts, leases."""
