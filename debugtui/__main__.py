@@ -11,7 +11,14 @@ import click
 COMMANDS = {
     "check": ("debugtui.headless.check", "check", "Read every source once and say what is wrong."),
     "config": ("debugtui.headless.config_commands", "config", "Write, check or find the configuration."),
+    "apply": ("debugtui.headless.repair_commands", "apply", "Apply an approved plan."),
+    "approve": ("debugtui.headless.repair_commands", "approve", "Approve a plan as the second person."),
     "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
+    "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
+    "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
+    "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
+    "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),
+    "show": ("debugtui.headless.repair_commands", "show", "Show a plan."),
 }
 
 

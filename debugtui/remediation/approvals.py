@@ -1,6 +1,6 @@
 """Approvals: who may say yes to which plan, how, and for how long.
 
-Class 1 takes an explicit yes; 2 the target's short name, typed; 3 the name, a reason, and a second person on a login of their own
+Class 1 takes an explicit yes; 2 the target's short name, typed; 3 the name, a reason, and a second person on their own login
 (alone on call: a held confirmation, recorded as break-glass); class 4 cannot be approved, nor can a plan with a guard that
 refuses.
 """
@@ -99,17 +99,64 @@ def check_approval(plan: Plan, approval: Approval, now: datetime) -> None:
         raise ApprovalError(f"the guard {guard.name} is {guard.status.value}: {guard.why}")
     if now >= plan.expires_at:
         raise ApprovalError("the plan has expired: make a new one")
+    _check_bound(plan, approval, now)
+    _check_words(plan, approval)
+    if plan.risk.cls is RiskClass.SEVERE:
+        _check_second(plan, approval, now)
+
+
+def _check_bound(plan: Plan, approval: Approval, now: datetime) -> None:
     if (approval.plan, approval.digest) != (plan.id, plan.digest):
         raise ApprovalError("this is an approval of another plan")
     if approval.fingerprint != plan.before.fingerprint or approval.cls != plan.risk.cls:
         raise ApprovalError("the target's fingerprint or the class is not the one that was approved")
     if not approval.at <= now < approval.expires_at:
         raise ApprovalError("the approval has expired, or lies in the future: approve again")
-    if approval.expires_at - approval.at > timedelta(seconds=EXPIRY_S[plan.risk.cls]):
+    if approval.expires_at - approval.at > timedelta(seconds=EXPIRY_S.get(plan.risk.cls, 0)):
         raise ApprovalError("the approval is valid for longer than its class allows")
-    _check_words(plan, approval)
-    if plan.risk.cls is RiskClass.SEVERE:
-        _check_second(plan, approval, now)
+
+
+def make_rollback_approval(
+    plan: Plan, person: Person, now: datetime, *, exact: bool, confirmed: str = "", reason: str = ""
+) -> Approval:
+    """Return an approval of taking back an executed plan.
+
+    Args:
+        plan: the plan that was executed; it may have expired since.
+        person: who.
+        now: when (UTC).
+        exact: its rollback restores the same state as before: then the digest alone names what is wanted. A compensating one
+            takes the typed name, and the reason, as the plan itself did.
+        confirmed: the name that was typed.
+        reason: why.
+
+    Raises:
+        ApprovalError: it may not be approved so.
+    """
+    approval = Approval(
+        plan=plan.id,
+        digest=plan.digest,
+        fingerprint=plan.before.fingerprint,
+        cls=plan.risk.cls,
+        person=person,
+        at=now,
+        expires_at=now + timedelta(seconds=EXPIRY_S.get(plan.risk.cls, 0)),
+        confirmed=confirmed,
+        reason=line(reason.strip(), 1_000),
+    )
+    check_rollback_approval(plan, approval, now, exact=exact)
+    return approval
+
+
+def check_rollback_approval(plan: Plan, approval: Approval, now: datetime, *, exact: bool) -> None:
+    """Check that an approval is one of taking back exactly this plan and still holds; see `make_rollback_approval`.
+
+    Raises:
+        ApprovalError: it is not, or not any more.
+    """
+    _check_bound(plan, approval, now)
+    if not exact:
+        _check_words(plan, approval)
 
 
 def _check_words(plan: Plan, approval: Approval) -> None:
