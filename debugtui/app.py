@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,8 +34,10 @@ from debugtui.widgets.bar import Bar
 from debugtui.widgets.spans import economical
 
 if TYPE_CHECKING:
+    from debugtui.config.ask import Asker
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
+    from debugtui.remediation.desk import Desk
 
 #: Seconds between two looks at whether something changed. Updates that arrive in between share one frame.
 TICK = 0.5
@@ -86,6 +89,7 @@ class DebugTui(Console):
         self.view = FleetView(self.clock.now())
         self.alerts: tuple[Alert, ...] = ()
         self.operator_keys: dict[str, str] = {}
+        self.desk: Desk | None = None
         self._config_path = config_path
         self._config = config
         self._demo = demo
@@ -142,8 +146,25 @@ class DebugTui(Console):
             return None
         self._apply(config)
         factory = getattr(self._demo, "libvirt_factory", None)
-        fleet: Fleet = build_module.build_fleet(config, ScreenAsker(self), libvirt_factory=factory)
+        asker = ScreenAsker(self)
+        fleet: Fleet = build_module.build_fleet(config, asker, libvirt_factory=factory)
+        await self._open_desk(config, asker, fleet)
         return fleet
+
+    async def _open_desk(self, config: Config, asker: Asker, fleet: Fleet) -> None:
+        desk_module = await asyncio.to_thread(import_module, "debugtui.remediation.desk")
+        previous, self.desk = self.desk, None
+        if previous is not None:
+            await previous.close()
+        self.desk = desk_module.Desk(
+            config,
+            asker,
+            fleet.link,
+            fleet.fresh,
+            state=getattr(self._demo, "state", None),  # what is repaired in the demo is no business of the user's own records
+            clock=self.clock,
+            libvirt=getattr(self._demo, "libvirt_opener", None),
+        )
 
     def _apply(self, config: Config) -> None:
         """Take theme and keys from the configuration."""
@@ -187,6 +208,8 @@ class DebugTui(Console):
 
     async def on_unmount(self) -> None:
         """End every task, connection and thread."""
+        if self.desk is not None:
+            await self.desk.close()
         if self.fleet is not None:
             await self.fleet.stop()
 

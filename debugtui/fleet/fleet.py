@@ -148,6 +148,32 @@ class Fleet:
         )
         return FleetView(self._clock.now(), hosts, self._version)
 
+    async def fresh(self, host: str, *, limit: float = 4.0) -> FleetView:
+        """Have every source of a host read now, wait for the answers, and return the view.
+
+        Args:
+            host: its name.
+            limit: seconds; what has not answered by then stays as old as it is, which its reading tells.
+        """
+        link, pollers = self._hosts[host]
+        asked = self._clock.monotonic()
+        while link.status.state is LinkState.UP and self._clock.monotonic() < asked + limit:
+            missing = [poller for poller in pollers if not poller.asked_since(asked)]
+            if not missing:
+                break
+            for poller in missing:
+                poller.wake()  # one that reads just now began before we asked, and has to read once more
+            await asyncio.sleep(0.02)
+        return self.view()
+
+    def link(self, host: str) -> Link:
+        """Return a host's link.
+
+        Raises:
+            KeyError: there is no such host.
+        """
+        return self._hosts[host][0]
+
     def source(self, host: str, kind: Kind, name: str | None = None) -> Source | None:
         """Return a source, for what a detail screen asks of it beyond its reading; None where there is none."""
         _, pollers = self._hosts.get(host, (None, []))

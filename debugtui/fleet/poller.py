@@ -55,10 +55,15 @@ class Poller:
         self._full_at: float | None = None
         self._took: float = 0.0
         self._last_took: float | None = None
+        self._last_started: float | None = None
         self._failures = 0
         self._absent = False
         self._reads = 0
         self._sequence = 0
+
+    def asked_since(self, moment: float) -> bool:
+        """Whether a read that began after `moment` (monotonic, in seconds) has ended, with success or not."""
+        return self._last_started is not None and self._last_started >= moment
 
     @property
     def interval(self) -> float:
@@ -133,6 +138,7 @@ class Poller:
             self._failed(Problem(f"{type(error).__name__}: {error}", "this is a fault of DebugTUI: see its log"))
         else:
             self._succeeded(reading, started, whole)
+        self._last_started = started
         self._last_took = self._clock.monotonic() - started
         self._sequence += 1
         self._publish(self)
