@@ -29,4 +29,7 @@ def configuration(layout: Layout, ports: Mapping[str, int]) -> Config:
 
 
 def _database(layout: Layout) -> PostgresConfig:
-    return PostgresConfig(name="coach", dsn=f"postgresql://monitor@/coach?host={layout.postgres_socket_dir}")
+    def dsn(role: str) -> str:
+        return f"postgresql://{role}@/coach?host={layout.postgres_socket_dir}"
+
+    return PostgresConfig(name="coach", dsn=dsn("monitor"), repair_dsn=dsn("coach_repair"))

@@ -9,12 +9,13 @@ from pathlib import Path
 import asyncpg
 
 DATABASE = "coach"
-WATCHER, OWNER, APPLICATION = "monitor", "coach_owner", "coach_app"
+WATCHER, OWNER, APPLICATION, REPAIRER = "monitor", "coach_owner", "coach_app", "coach_repair"
 
 _CLUSTER = f"""
 CREATE ROLE {WATCHER} LOGIN IN ROLE pg_monitor;
 CREATE ROLE {OWNER} LOGIN;
 CREATE ROLE {APPLICATION} LOGIN;
+CREATE ROLE {REPAIRER} LOGIN SUPERUSER;
 """
 
 
