@@ -103,6 +103,9 @@ class DockerApi:
         posts = dict.fromkeys(("start", "stop", "restart", "kill", "pause", "unpause"), self._act)
         for word, action in (posts | {"rename": self._rename, "update": self._update}).items():
             app.router.add_post(f"{prefix}/containers/{{id}}/{word}", action)
+        app.router.add_post(f"{prefix}/containers/create", self._create)
+        app.router.add_delete(f"{prefix}/containers/{{id}}", self._remove)
+        app.router.add_get(f"{prefix}/images/{{name:.+}}/json", self._image)
 
     # Reading
 
@@ -194,6 +197,13 @@ class DockerApi:
     async def _images(self, _: web.Request) -> web.StreamResponse:
         return _answer(list(self.engine.images()))
 
+    async def _image(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        for image in self.engine.images():
+            if name in (image["Id"], image["Id"].removeprefix("sha256:"), *image["RepoTags"], *image["RepoDigests"]):
+                return _answer({**image, "Config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "WorkingDir": "/app"}})
+        return _error(404, f"No such image: {name}")
+
     async def _networks(self, _: web.Request) -> web.StreamResponse:
         return _answer(list(self.engine.networks()))
 
@@ -225,6 +235,27 @@ class DockerApi:
             return web.Response(status=204)
         action = {"start": container.start, "stop": container.stop, "restart": container.restart}[word]
         return web.Response(status=204 if action(now) else 304)
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        wanted = await request.json()
+        if not isinstance(wanted, dict) or not request.query.get("name"):
+            return _error(400, "a name and an object are expected")
+        if not any(wanted.get("Image") in (image["Id"], *image["RepoTags"]) for image in self.engine.images()):
+            return _error(404, f"No such image: {wanted.get('Image')}")
+        try:
+            made = self.engine.create(request.query["name"], wanted)
+        except ValueError as error:
+            return _error(409, str(error))
+        return _answer({"Id": made.id, "Warnings": []}, 201)
+
+    async def _remove(self, request: web.Request) -> web.StreamResponse:
+        container = self._container(request)
+        if container.state in ("running", "paused", "restarting"):
+            if not truth(request.query.get("force")):
+                return _error(409, f"cannot remove container {container.id}: container is running: stop it or force")
+            container.stop(self.engine.clock(), signal=9)
+        self.engine.remove(container)
+        return web.Response(status=204)
 
     async def _rename(self, request: web.Request) -> web.StreamResponse:
         container, name = self._container(request), request.query.get("name", "").lstrip("/")

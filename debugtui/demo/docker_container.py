@@ -27,12 +27,15 @@ Tell = Callable[["SimContainer", str, dict[str, str]], None]
 class SimContainer:
     """One container. Times in seconds since the epoch; `advance` moves it on, the other methods are what an operator does."""
 
-    def __init__(self, host: str, part: ContainerPart, now: float, tell: Tell) -> None:
+    def __init__(self, host: str, part: ContainerPart, now: float, tell: Tell, *, new: str = "") -> None:
+        """Make a container that has run for days; `new`: one of that name, created now and not started."""
         self.part, self._tell = part, tell
-        seed = f"{host}/{part.name}"
+        seed = f"{host}/{new}/{now}" if new else f"{host}/{part.name}"
         self.id = hashlib.sha256(seed.encode()).hexdigest()
         self.image_id = "sha256:" + hashlib.sha256(part.image.encode()).hexdigest()
-        self.name = part.name
+        self.name = new or part.name
+        self.more_labels: dict[str, str] = {}
+        self.mended = False  # made anew with another image or environment: the scenario's fault is not in it
         self.created = now - DAY * (2 + 40 * share(seed))
         self.started = self.created + 0.4
         self.finished = 0.0
@@ -67,7 +70,11 @@ class SimContainer:
         self._stopped_by_hand = False
         if part.exited:
             self.state, self.finished, self.pid = "exited", self.started + 6.2, 0
-        self._backfill(now)
+        if new:
+            self.state, self.created, self.started, self.pid = "created", now, 0.0, 0
+            self.cpu_s = self.rx = self.tx = self.read = self.written = 0.0
+        else:
+            self._backfill(now)
 
     def _backfill(self, now: float) -> None:
         until = self.finished or now

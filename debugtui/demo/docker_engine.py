@@ -8,6 +8,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from debugtui.demo import cast
@@ -58,7 +59,7 @@ class SimEngine:
             if self.host.name == cast.CRASH_HOST and container.part.service == cast.CRASH_SERVICE:
                 if container.sick and not crashing:
                     container.heal(now)
-                container.sick = crashing
+                container.sick = crashing and not container.mended
             container.advance(now)
 
     def _trouble(self, container: SimContainer, now: float) -> str:
@@ -77,6 +78,36 @@ class SimEngine:
                 return container
         near = [container for container in self.containers.values() if name and container.id.startswith(name)]
         return near[0] if len(near) == 1 else None
+
+    def create(self, name: str, wanted: dict[str, Any]) -> SimContainer:
+        """Make a container like the one of the same Compose service, with another image, environment or labels.
+
+        Raises:
+            ValueError: the name is taken, or it is like none that is here.
+        """
+        if self.find(name) is not None:
+            raise ValueError(f'Conflict. The container name "/{name}" is already in use')
+        wanted_labels = {str(key): str(value) for key, value in (wanted.get("Labels") or {}).items()}
+        like = next((one for one in self.containers.values() if _same_service(labels(one), wanted_labels)), None)
+        if like is None:
+            raise ValueError("the demo's engines make containers of their own services only")
+        environment = tuple(text for text in wanted.get("Env") or () if not str(text).startswith("PATH="))
+        tags = {image["Id"]: image["RepoTags"][0] for image in self.images() if image["RepoTags"]}
+        image = str(wanted.get("Image"))
+        part = replace(like.part, image=tags.get(image, image), environment=environment)
+        made = SimContainer(self.host.name, part, self.clock(), self._tell, new=name)
+        made.more_labels = {key: value for key, value in wanted_labels.items() if key not in labels(like)}
+        made.mended = like.mended or (part.image, environment) != (like.part.image, like.part.environment)
+        policy = (wanted.get("HostConfig") or {}).get("RestartPolicy") or {}
+        made.restart_policy, made.restart_limit = policy.get("Name") or "no", int(policy.get("MaximumRetryCount") or 0)
+        self.containers[made.id] = made
+        self._tell(made, "create", {})
+        return made
+
+    def remove(self, container: SimContainer) -> None:
+        """Remove a container that does not run."""
+        del self.containers[container.id]
+        self._tell(container, "destroy", {})
 
     def _tell(self, container: SimContainer, action: str, more: dict[str, str]) -> None:
         attributes = {"image": container.part.image, "name": container.name, **labels(container), **more}
@@ -171,7 +202,14 @@ def labels(container: SimContainer) -> dict[str, str]:
         "com.docker.compose.project.working_dir": f"/srv/{part.project}",
         "com.docker.compose.project.config_files": f"/srv/{part.project}/compose.yaml",
         "com.docker.compose.version": "2.29.7",
+        **container.more_labels,
     }
+
+
+def _same_service(one: dict[str, str], other: dict[str, str]) -> bool:
+    return all(
+        one.get(f"com.docker.compose.{name}") == other.get(f"com.docker.compose.{name}") for name in ("project", "service")
+    )
 
 
 def json_line(value: object) -> bytes:
