@@ -1,0 +1,1 @@
+"""Guards that several remediations share: what must be true before anything is changed."""
