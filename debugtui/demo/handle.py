@@ -19,7 +19,9 @@ from debugtui.demo.scenarios import SCENARIOS, Timeline
 
 if TYPE_CHECKING:
     from debugtui.config.models import Config
+    from debugtui.demo.libvirt_source import DemoLibvirtSource
     from debugtui.hosts.link import Link
+    from debugtui.remediation.libvirt_calls import LibvirtCalls
     from debugtui.sources.base import Source
 
 READY_LIMIT, STOP_LIMIT = 30.0, 12.0
@@ -45,6 +47,7 @@ class DemoHandle:
         self._settled = threading.Event()
         self._ready: dict[str, Any] | None = None
         self._config: Config | None = None
+        self._libvirt: dict[str, DemoLibvirtSource] = {}
         self._reader = threading.Thread(target=self._listen, name="demo", daemon=True)
         self._reader.start()
 
@@ -138,7 +141,20 @@ class DemoHandle:
         """Return the libvirt source of a demo host: the real library and driver, with figures laid over them."""
         from debugtui.demo.libvirt_source import DemoLibvirtSource
 
-        return DemoLibvirtSource(link, uri, cast.BY_NAME[link.host], self.timeline)
+        source = DemoLibvirtSource(link, uri, cast.BY_NAME[link.host], self.timeline)
+        self._libvirt[link.host] = source
+        return source
+
+    def libvirt_opener(self, host: str) -> Callable[[bool], LibvirtCalls]:
+        """Return how the repair desk calls libvirt on a demo host."""
+        from debugtui.demo.libvirt_source import SharedCalls
+
+        return lambda _write: SharedCalls(self._libvirt[host])
+
+    @property
+    def state(self) -> Path:
+        """Where the demo's own journal, audit log and records lie; gone with the demo."""
+        return self.folder / "state"
 
     def close(self) -> None:
         """End the lab and remove its folder. Safe to call twice."""

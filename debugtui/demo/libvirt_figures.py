@@ -35,10 +35,10 @@ def overlay(reading: LibvirtReading, host: HostPart, timeline: Timeline, now: fl
 def _vm(vm: Vm, part: VmPart, host: HostPart, now: float, fault: bool) -> Vm:
     interfaces = tuple(replace(interface, device=f"vnet{host.vms.index(part)}") for interface in vm.interfaces)
     vm = replace(vm, autostart=part.autostart, interfaces=interfaces)
-    if vm.state != "running":
+    if vm.state not in ("running", "paused"):
         return replace(vm, reason="shutdown", disks=tuple(_disk(disk, part, 0.0, 0.0, "") for disk in vm.disks))
-    stopped = fault and part.name == cast.PAUSED_VM
-    work = 0.0 if stopped else 1.0
+    stopped = vm.state == "paused" and fault and part.name == cast.PAUSED_VM
+    work = 0.0 if vm.state == "paused" else 1.0
     seed = f"{host.name}/{part.name}"
     memory = part.memory_gib * GIB
     processor = Wave(part.cpu_percent, 0.7, f"{seed} cpu").at(now) * work
@@ -48,8 +48,7 @@ def _vm(vm: Vm, part: VmPart, host: HostPart, now: float, fault: bool) -> Vm:
     used = int(memory * Wave(part.memory_percent / 100, 0.06, f"{seed} memory").at(now))
     return replace(
         vm,
-        state="paused" if stopped else vm.state,
-        reason=_IO_ERROR if stopped else "booted",
+        reason=_IO_ERROR if stopped else "user" if vm.state == "paused" else "booted",
         cpu_percent=min(100.0, processor),
         memory_bytes=memory,
         memory_used_bytes=used,

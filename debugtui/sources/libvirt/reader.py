@@ -89,13 +89,18 @@ class Reader:
     def __init__(self, uri: str) -> None:
         """Open `uri` read-only."""
         libvirt.registerErrorHandler(_silent, None)  # by default the C library writes to the terminal
-        self._connection = libvirt.openReadOnly(uri)
+        self._connection = self.open(uri)
         self._round = 0
         self._known: dict[str, _Known] = {}
         self._autostart: set[str] = set()
         self._persistent: set[str] | None = None
         self._snapshots: dict[str, tuple[float, tuple[VmSnapshot, ...]]] = {}
         self.about = self._about()
+
+    @staticmethod
+    def open(uri: str) -> Any:
+        """Return the connection."""
+        return libvirt.openReadOnly(uri)
 
     def close(self) -> None:
         """Close the connection; it may be broken already."""

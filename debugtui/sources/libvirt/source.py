@@ -193,7 +193,7 @@ class LibvirtSource:
             return self._worker
 
     async def _open(self, way: Way) -> tuple[Worker[Reader], About]:
-        worker = Worker(lambda: _make(way.uri), _release)
+        worker = Worker(lambda: self.make(way.uri), _release)
         try:
             return worker, await worker.call(lambda reader: reader.about, OPEN_LIMIT)
         except (BusyError, HungError):
@@ -208,6 +208,11 @@ class LibvirtSource:
         except BaseException:
             worker.end()
             raise
+
+    @staticmethod
+    def make(uri: str) -> Reader:
+        """Open a connection, in the thread that owns it."""
+        return _make(uri)
 
     def _give_up(self, worker: Worker[Reader]) -> None:
         """Leave a thread to its call: it releases the connection when that returns."""
