@@ -242,10 +242,10 @@ async def _readable(eyes: Eyes, file: DumpFile, header: Header) -> SubCheck:
     try:
         found = await eyes.run(argv, timeout=READ_LIMIT, limit=10_000)
     except CommandTimeoutError:
-        return SubCheck("readable", UNKNOWN, f"reading all of its {_bytes(file.size)} takes longer than {span(READ_LIMIT)}")
+        return SubCheck("readable", UNKNOWN, f"reading all of its {size_text(file.size)} takes longer than {span(READ_LIMIT)}")
     if reason := dump_files.unable(found):
         return SubCheck("readable", UNKNOWN, reason)
-    took = f"all {_bytes(file.size)} read in {eyes.clock.monotonic() - began:.1f} s"
+    took = f"all {size_text(file.size)} read in {eyes.clock.monotonic() - began:.1f} s"
     if found.status:
         result = SubCheck("readable", FAIL, dump_files.said(found))
     elif header.compressed is False:
@@ -266,15 +266,15 @@ async def _plain(eyes: Eyes, file: DumpFile, head: bytes, header: Header, live: 
         entries = await dump_files.plain_contents_of(eyes, file.path, READ_LIMIT)
     except LookError as error:
         return SubCheck("complete", UNKNOWN, str(error)), SubCheck("readable", UNKNOWN, str(error))
-    says = f"all {_bytes(file.size)} read; plain SQL has no checksums"
+    says = f"all {size_text(file.size)} read; plain SQL has no checksums"
     return _complete(entries, live), SubCheck("readable", PASS, says)
 
 
 def _size(file: DumpFile, previous: DumpFile | None) -> SubCheck:
     if previous is None or not previous.size:
-        return SubCheck("size", UNKNOWN, f"{_bytes(file.size)}; there is no earlier backup to compare it with")
+        return SubCheck("size", UNKNOWN, f"{size_text(file.size)}; there is no earlier backup to compare it with")
     change = (file.size - previous.size) / previous.size
-    says = f"{_bytes(file.size)}, {change:+.0%} against the one before"
+    says = f"{size_text(file.size)}, {change:+.0%} against the one before"
     return SubCheck("size", PASS if abs(change) <= SIZE_BAND else FAIL, says)
 
 
@@ -289,7 +289,8 @@ def span(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
-def _bytes(size: float) -> str:
+def size_text(size: float) -> str:
+    """Return a size in its largest sensible unit: `512 B`, `12.3 MiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(size) < 1024:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
