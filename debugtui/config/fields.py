@@ -20,6 +20,7 @@ NAME_LIMIT = 64
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _ALIAS = re.compile(r"[\w.][\w.:%-]*")
 _USER = re.compile(r"[\w.][\w.@\\+-]*\$?")
 _INSTEAD = 'write password = {env = "NAME"} beside it, or keyring, command or ask'
@@ -232,10 +233,17 @@ def _url(value: str) -> str:
     return value
 
 
+def _hours(value: str) -> str:
+    if not _HOURS.fullmatch(value):
+        raise fault('must be a span of hours such as "08:00-20:00" or "22:00-06:00"')
+    return value
+
+
 Flag = Annotated[bool, Strict()]
 Number = Annotated[int, Strict()]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Name = Annotated[str, AfterValidator(_name)]
+Hours = Annotated[str, AfterValidator(_hours)]
 Text = Annotated[str, AfterValidator(_text)]
 Address = Annotated[str, AfterValidator(_address)]
 Jump = Annotated[str, AfterValidator(_jump)]

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from debugtui.config.cross import cross_faults
 from debugtui.config.faults import Place, fault, nearest, raise_faults
-from debugtui.config.fields import Flag, Name, Seconds, Table, Text, Url
+from debugtui.config.fields import Flag, Hours, LocalPath, Name, Seconds, Table, Text, Url
 from debugtui.config.hosts import BackupConfig, ExpectConfig, HostConfig, PostgresConfig, WebConfig
 from debugtui.config.keymap import canonical_keys, key_faults
 from debugtui.config.secrets import SecretRef
@@ -28,6 +28,7 @@ __all__ = [
     "HttpConfig",
     "NotifyConfig",
     "PostgresConfig",
+    "RepairConfig",
     "SecretRef",
     "ServiceConfig",
     "UiConfig",
@@ -135,6 +136,22 @@ class BackupsConfig(Table):
     rto: Seconds = Field(default=14400.0, gt=0)
 
 
+class RepairConfig(Table):
+    """How repairs are kept and when they need more care.
+
+    Attributes:
+        records: folder of the Markdown records, on the operator's machine; None: `operations` in the state directory.
+        git: whether each record is committed to the git work tree that the folder lies in.
+        freeze: a change freeze: the context factor of every plan is 3.
+        peak: hours of much traffic, `08:00-20:00` in the operator's local time; the context factor is then at least 2.
+    """
+
+    records: LocalPath | None = None
+    git: Flag = False
+    freeze: Flag = False
+    peak: tuple[Hours, ...] = ()
+
+
 class EscalationLevel(Table):
     """One level of escalation.
 
@@ -207,6 +224,7 @@ class Config(Table):
         grafana: Grafana servers.
         notify: whom to notify.
         backups: the objectives of backup and recovery.
+        repair: how repairs are kept, and when they need more care.
         escalation: the escalation clock.
         services: the catalogue of services.
     """
@@ -220,6 +238,7 @@ class Config(Table):
     grafana: tuple[HttpConfig, ...] = ()
     notify: NotifyConfig = NotifyConfig()
     backups: BackupsConfig = BackupsConfig()
+    repair: RepairConfig = RepairConfig()
     escalation: EscalationConfig = EscalationConfig()
     services: tuple[ServiceConfig, ...] = ()
 

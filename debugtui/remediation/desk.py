@@ -277,7 +277,7 @@ class Desk:
 
     def _records(self) -> Path:
         if self._config.repair.records is not None:
-            return Path(self._config.repair.records).expanduser()
+            return self._config.repair.records
         return paths.private_dir(self._directory() / "operations")
 
     async def _open_journal(self) -> Journal:
