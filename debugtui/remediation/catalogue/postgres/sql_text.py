@@ -7,6 +7,8 @@ statement is also sent by a protocol in which the server refuses a text that hol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from debugtui.model.text import clean, line
 
@@ -43,13 +45,20 @@ _QUOTED = frozenset(
 )
 
 
+@cache
+def _tokeniser() -> Any:
+    """The tokeniser of PostgreSQL, told to read every statement: by itself it takes the rest of VACUUM, CALL... for one string."""
+    from sqlglot.dialects.postgres import Postgres
+
+    return type("Plain", (Postgres.Tokenizer,), {"COMMANDS": set()})
+
+
 def words(sql: str) -> tuple[Word, ...]:
     """Return the tokens of a text.
 
     Raises:
         SqlTextError: it cannot be read, is too long, or holds characters that do not show.
     """
-    from sqlglot.dialects.postgres import Postgres
     from sqlglot.errors import SqlglotError
 
     if len(sql) > LONGEST:
@@ -58,9 +67,16 @@ def words(sql: str) -> tuple[Word, ...]:
     if clean(plain) != plain:
         raise SqlTextError("it holds characters that do not show, or change how the text is shown")
     try:
-        return tuple(Word(token.token_type.name, token.text, token.start, token.end) for token in Postgres().tokenize(sql))
+        tokens = _tokeniser()().tokenize(sql)
     except SqlglotError as error:
         raise SqlTextError(f"it cannot be read: {line(str(error), 200)}") from None
+    found = tuple(Word(token.token_type.name, token.text, token.start, token.end) for token in tokens)
+    at = 0
+    for word in (*found, Word("END", "", len(sql), len(sql))):
+        if "{#" in sql[at : word.start]:  # a comment to the tokeniser, none to the server
+            raise SqlTextError("it holds a template's comment")
+        at = word.end + 1
+    return found
 
 
 def check_condition(text: str) -> None:
