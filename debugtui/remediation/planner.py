@@ -20,6 +20,7 @@ from debugtui.model.plan import (
     GuardStatus,
     Mitigation,
     Plan,
+    Risk,
     RiskClass,
     Step,
     UndoStep,
@@ -232,7 +233,7 @@ def _backup(host: HostView) -> str:
     return ""
 
 
-def _mitigations(draft: Draft, judged: risk.Risk) -> tuple[Mitigation, ...]:
+def _mitigations(draft: Draft, judged: Risk) -> tuple[Mitigation, ...]:
     found = tuple(Mitigation(item.remediation, _say(item.why)) for item in draft.mitigations)
     if found or judged.cls < RiskClass.STOP:
         return found
