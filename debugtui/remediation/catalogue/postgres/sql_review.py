@@ -57,6 +57,7 @@ class Statement:
         concurrent: it waits for every older transaction.
         renames: it takes a name away that clients use.
         makes: see `Made`.
+        takes: what a destructive one takes away, in the words of what makes it.
         names: what may be names of relations in it, with their schema or without.
     """
 
@@ -68,6 +69,7 @@ class Statement:
     concurrent: bool
     renames: bool
     makes: tuple[Made, ...]
+    takes: tuple[Made, ...]
     names: tuple[tuple[str, str], ...]
 
 
@@ -217,8 +219,6 @@ def _statement(sql: str, text: str, tokens: tuple[Word, ...]) -> Statement:
             raise SqlTextError(f"an index that is built concurrently needs a name: {line(text, 100)}")
         if made[0].if_missing:
             raise SqlTextError(f"IF NOT EXISTS takes an invalid index for a good one; leave it out: {line(text, 100)}")
-    if kind is Kind.DESTRUCTIVE:
-        made = tuple(_drops_of(tokens, said))
     return Statement(
         text=text,
         lint=_without_comments(sql, tokens),
@@ -228,6 +228,7 @@ def _statement(sql: str, text: str, tokens: tuple[Word, ...]) -> Statement:
         concurrent=concurrent,
         renames=said[0] == "ALTER" and "RENAME" in said,
         makes=made,
+        takes=tuple(_drops_of(tokens, said)) if kind is Kind.DESTRUCTIVE else (),
         names=tuple(dict.fromkeys(_names(tokens))),
     )
 

@@ -47,7 +47,7 @@ _QUOTED = frozenset(
 
 @cache
 def _tokeniser() -> Any:
-    """The tokeniser of PostgreSQL, told to read every statement: by itself it takes the rest of VACUUM, CALL... for one string."""
+    """The tokeniser of PostgreSQL, told to read all: by itself it takes the rest of VACUUM, CALL... for one string."""
     from sqlglot.dialects.postgres import Postgres
 
     return type("Plain", (Postgres.Tokenizer,), {"COMMANDS": set()})
