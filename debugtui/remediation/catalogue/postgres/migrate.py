@@ -110,7 +110,7 @@ class Migrate(Remediation):
     spec: ClassVar[Spec] = Spec(
         name="postgres.migrate",
         title="Apply a migration",
-        summary="Review a SQL file, then apply it: one transaction where possible, locks waited for at most 2 s, tried again.",
+        summary="Review a SQL file, then apply it: one transaction where possible, locks held for at most 2 s, tried again.",
         target="HOST/postgres/DATABASE",
         parameters=(
             Parameter("file", "path of the SQL file on this machine"),
@@ -119,7 +119,7 @@ class Migrate(Remediation):
             ),
             Parameter("schema", "the schema that names without one mean", required=False, default="public"),
         ),
-        risk=(2, 4),
+        risk=(1, 4),
         undo=Undo.COMPENSATING,
         undo_says="a transaction that fails leaves nothing; after it is committed the down file takes it back, if one is given",
         guards=("primary", "sql_review", "not_applied", "tables_free", "old_transactions", "recent_backup", "backup_trust"),
@@ -155,7 +155,7 @@ class Migrate(Remediation):
             _not_applied(makes, await seen(ask, makes)),
             _tables_free(facts),
             *([await index_guards.old_transactions(ask)] if any(each.concurrent for each in up.statements) else []),
-            *await backup_guards(eyes, database),
+            *_backups(facts, await backup_guards(eyes, database)),
         )
         name = line(Path(params["file"]).name, 80)
         return Draft(
@@ -221,6 +221,11 @@ class _Facts:
     @property
     def strong(self) -> bool:
         return any(lock.strong for lock in self.linted.locks)
+
+    @property
+    def changes_rows(self) -> bool:
+        """Rows that were there may be lost or changed."""
+        return any(statement.kind is not Kind.SCHEMA for statement in self.up.statements)
 
     @property
     def long(self) -> tuple[Finding, ...]:
@@ -304,6 +309,11 @@ async def _holder(ask: Ask, relations: Sequence[_Relation]) -> Mapping[str, Any]
     return dict(rows[0]) if rows else None
 
 
+def _backups(facts: _Facts, guards: Sequence[Guard]) -> tuple[Guard, ...]:
+    """A change that loses no row asks for a backup, but not for one that was restored already."""
+    return tuple(guard for guard in guards if guard.critical or facts.changes_rows)
+
+
 def _not_applied(makes: Sequence[Made], there: Sequence[bool]) -> Guard:
     new = [(made, is_there) for made, is_there in zip(makes, there, strict=True) if not made.if_missing]
     if new and all(is_there for _, is_there in new):
@@ -327,14 +337,15 @@ def _tables_free(facts: _Facts) -> Guard:
 
 
 def _factors(facts: _Facts) -> Factors:
-    rows = any(statement.kind is not Kind.SCHEMA for statement in facts.up.statements)
     renames = any(statement.renames for statement in facts.up.statements)
     checks = any(group.makes or not group.alone for group in facts.groups)
     back = (
         Factor(1, "the down file takes it back") if facts.has_down else Factor(4, "nothing takes it back after it is committed")
     )
     data = (
-        Factor(3, "rows are changed; a verified backup has them") if rows else Factor(1, "the schema changes, no row is lost")
+        Factor(3, "rows are changed; a verified backup has them")
+        if facts.changes_rows
+        else Factor(1, "the schema changes, no row is lost")
     )
     return Factors(
         interruption=_interruption(facts, renames=renames),
@@ -363,7 +374,7 @@ def _blocking(facts: _Facts) -> Factor:
     if facts.strong and facts.holder is not None:
         return Factor(3, "a strong lock, and an old transaction or waiters in front of it")
     if facts.strong:
-        return Factor(2, f"a strong lock, waited for at most {LOCK_TIMEOUT} and held at most {STRONG_S} s in all")
+        return Factor(2, f"a strong lock, waited for and held for at most {STRONG_S} s in all")
     if any(lock.mode for lock in facts.linted.locks):
         return Factor(1, "vacuum and other schema changes wait")
     return Factor(0, "no lock that anybody waits for")

@@ -18,10 +18,12 @@ from debugtui.remediation.hands import Hands
 if TYPE_CHECKING:
     import asyncpg
 
-#: How long a statement waits for a lock: everybody who comes later waits behind it.
-LOCK_TIMEOUT = "2s"
-#: How long statements that block reads or writes may hold what they got: each, and all of one transaction together.
-STRONG_S, WEAK_S = 4, 900
+#: How long a statement waits for a lock: everybody who comes later waits behind it. Shorter than `STRONG_S`, or the statement's
+#: own limit would end it first and it would not be tried again.
+LOCK_TIMEOUT = "1500ms"
+#: Seconds for statements that block reads or writes, waiting included: each, and all of one transaction together. So nobody
+#: waits longer behind them. Others only have a limit each.
+STRONG_S, WEAK_S = 2, 900
 #: How often a transaction that got no lock is tried, and the wait before the second try in seconds; it doubles.
 TRIES, FIRST_WAIT_S = 5, 1.0
 
@@ -194,11 +196,14 @@ async def _transaction(connection: asyncpg.Connection[Any], group: Group, schema
     import asyncpg
 
     *before, last = group.messages(schema)
+    first = before.index(group.statements[0])
     xid = 0
     limit = STRONG_S if group.strong else WEAK_S * len(group.statements)
     try:
-        async with asyncio.timeout(limit):
-            for message in before:
+        for message in before[:first]:
+            await connection.fetch(message, timeout=10.0)
+        async with asyncio.timeout(limit):  # nothing is locked before the first statement
+            for message in before[first:]:
                 if message == XID:
                     xid = int(await connection.fetchval(message))
                 else:
