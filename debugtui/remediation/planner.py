@@ -97,7 +97,8 @@ async def _plan(
     taken_at = eyes.clock.now()
     guards = (*_common_guards(eyes, draft, unfinished), *draft.guards)
     judged = risk.assess(_factors(draft, await _context(eyes, draft), guards), stop=draft.stop)
-    job = Job(number, draft.target, params, draft.data)
+    data = {**draft.data, **({"expected": [str(one) for one in draft.expected]} if draft.expected else {})}
+    job = Job(number, draft.target, params, data)
     steps, undo, checks = remediation.steps(job), remediation.undo(job), remediation.checks(job)
     if not steps or not checks:
         raise PlanError(f"{spec.name} has no step or no check for {draft.target}: a fault of that remediation")
@@ -119,7 +120,7 @@ async def _plan(
         irreversible=tuple(_say(text) for text in draft.irreversible),
         checks=tuple(Check(check.name, check.watch_s, check.why) for check in checks),
         mitigations=_mitigations(draft, judged),
-        data=canonical(dict(draft.data)),
+        data=canonical(data),
         made_at=made_at,
         expires_at=made_at + PLAN_LIFE,
     )

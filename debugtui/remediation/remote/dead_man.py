@@ -1,0 +1,128 @@
+"""A revert that the host runs by itself, unless it is told in time that all is well.
+
+It is armed before a step whose half-done state would hurt. When the link is lost, or we are killed, nobody tells, and the host
+reverts. Whether it fired or was told is decided once, by making one directory: never both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from debugtui.hosts.link import CommandResult, Link, LinkError
+from debugtui.model.source import Problem
+from debugtui.model.text import clean, line
+from debugtui.remediation.remote.place import PLACE, key_of
+
+#: Seconds for one command on the host; seconds that the revert itself may take.
+LIMIT, REVERT_LIMIT = 15.0, 120
+
+# Arguments: key, seconds, seconds for the revert, the revert. It answers only when the host is waiting.
+ARM = (
+    PLACE
+    + r"""
+job=$dir/$1
+if ! mkdir "$job" 2>/dev/null; then echo exists; exit 0; fi
+after=$2 limit=$3
+shift 3
+setsid sh -c '
+job=$1 after=$2 limit=$3
+shift 3
+echo $$ > "$job/armed.new"
+mv "$job/armed.new" "$job/armed"
+sleep "$after"
+mkdir "$job/decided" 2>/dev/null || exit 0
+echo fired > "$job/how"
+timeout -k 5 "$limit" "$@" < /dev/null > "$job/out" 2> "$job/err"
+echo $? > "$job/status.new"
+mv "$job/status.new" "$job/status"
+' debugtui-dead-man "$job" "$after" "$limit" "$@" < /dev/null > /dev/null 2>&1 &
+tries=50
+while [ ! -f "$job/armed" ]; do
+  tries=$((tries - 1))
+  if [ "$tries" -le 0 ]; then echo "not waiting"; exit 0; fi
+  sleep 0.1
+done
+echo armed
+"""
+)
+
+# Argument: key. Says disarmed, fired or none.
+DISARM = (
+    PLACE
+    + r"""
+job=$dir/$1
+[ -d "$job" ] || { echo none; exit 0; }
+if mkdir "$job/decided" 2>/dev/null; then
+  echo told > "$job/how"
+  pid=$(cat "$job/armed" 2>/dev/null)
+  [ -n "$pid" ] && kill -- "-$pid" 2>/dev/null
+  echo disarmed
+elif [ "$(cat "$job/how" 2>/dev/null)" = told ]; then echo disarmed
+else echo fired; fi
+"""
+)
+
+# Argument: key. Says armed, fired, disarmed or none, and after `fired` the status of the revert where it has ended.
+LOOK = (
+    PLACE
+    + r"""
+job=$dir/$1
+[ -d "$job" ] || { echo none; exit 0; }
+[ -d "$job/decided" ] || { echo armed; exit 0; }
+if [ "$(cat "$job/how" 2>/dev/null)" = told ]; then echo disarmed; exit 0; fi
+echo "fired $(cat "$job/status" 2>/dev/null)"
+"""
+)
+
+# Arguments: key, `out` or `err`.
+READ = PLACE + 'head -c 20000 "$dir/$1/$2"\n'
+
+
+async def arm(link: Link, mark: str, argv: Sequence[str], after_s: int) -> None:
+    """Have the host run `argv` in `after_s` seconds; return when it is waiting.
+
+    Raises:
+        LinkError: the host could not be told, or does not wait.
+    """
+    answer = await _ask(link, ARM, key_of(mark), str(after_s), str(REVERT_LIMIT), *argv)
+    if answer != "armed":
+        raise LinkError(Problem(f"no revert waits on {link.host}: {line(answer, 200) or 'no answer'}"))
+
+
+async def disarm(link: Link, mark: str) -> bool:
+    """Tell the host that all is well; False: it has reverted, or is about to.
+
+    Raises:
+        LinkError: the host could not be told; it will revert.
+    """
+    answer = await _ask(link, DISARM, key_of(mark))
+    if answer not in ("disarmed", "fired", "none"):
+        raise LinkError(Problem(f"{link.host} does not tell whether it reverted: {line(answer, 200) or 'no answer'}"))
+    return answer == "disarmed"
+
+
+async def look(link: Link, mark: str) -> str:
+    """Return `armed`, `fired`, `disarmed` or `none`.
+
+    Raises:
+        LinkError: the host could not be asked.
+    """
+    return (await _ask(link, LOOK, key_of(mark))).partition(" ")[0]
+
+
+async def report(link: Link, mark: str) -> CommandResult | None:
+    """Return what the revert left; None where it has not run to its end."""
+    key = key_of(mark)
+    word, _, status = (await _ask(link, LOOK, key)).partition(" ")
+    if word != "fired" or not status.isdigit():
+        return None
+    out, err = [
+        (await link.run(["sh", "-c", READ, "debugtui", key, name], timeout=LIMIT, limit=20_000)).stdout
+        for name in ("out", "err")
+    ]
+    return CommandResult(int(status), out, err)
+
+
+async def _ask(link: Link, script: str, *arguments: str) -> str:
+    done = await link.run(["sh", "-c", script, "debugtui", *arguments], timeout=LIMIT, limit=4_096)
+    return clean(done.stdout, 500).strip() or line(done.stderr, 300)
