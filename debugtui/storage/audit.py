@@ -1,8 +1,8 @@
 """The audit log: one JSON line for each event, each with the hash of the line before, so that a change of the past shows.
 
-What it proves: no line that stands before the newest one was edited, removed, added or moved since it was written, by anybody who
-did not write all later lines anew. `audit.head`, beside it, holds the newest hash, so that lines cut off at the end show as well.
-Whoever may write both files can forge both: for more, ship the lines, or the head, to another machine.
+What it proves: no line that stands before the newest one was edited, removed, added or moved since it was written, by anybody
+who did not write all later lines anew. `audit.head`, beside it, holds the newest hash, so that lines cut off at the end show as
+well. Whoever may write both files can forge both: for more, ship the lines, or the head, to another machine.
 """
 
 from __future__ import annotations

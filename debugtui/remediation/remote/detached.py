@@ -21,8 +21,8 @@ from debugtui.remediation.remote.place import PLACE, key_of
 #: own limit until we no longer wait for its result.
 LIMIT, WAIT, GRACE = 15.0, 4, 20.0
 
-# Arguments: key, seconds, the command. Standard input is kept in a file first. mkdir is what makes it start once. What is older than
-# a week is of no use to anybody.
+# Arguments: key, seconds, the command. Standard input is kept in a file first. mkdir is what makes it start once. What is older
+# than a week is of no use to anybody.
 START = (
     PLACE
     + r"""
