@@ -19,6 +19,7 @@ from debugtui.demo.layout import Layout
 from debugtui.demo.libvirt_node import write_node
 from debugtui.demo.postgres import DemoPostgres, PostgresFailedError
 from debugtui.demo.postgres_absent import STARTING, SYSTEM_ERROR, AbsentPostgres
+from debugtui.demo.repair_scripts import RepairScripts
 from debugtui.demo.scenarios import SCENARIOS, Fault, Timeline
 from debugtui.demo.shell import Shell
 from debugtui.demo.ssh_gate import Door
@@ -85,7 +86,9 @@ class DemoLab:
         await engine.start()
         sockets = partial(self._sockets, host.name)
         script = SystemScript(HostFigures(host, self.timeline))
-        server = DemoSshServer(Shell(host, self.layout.folder / host.name, sockets, script.answer), keys, sockets)
+        shell = Shell(host, self.layout.folder / host.name, sockets, script.answer)
+        shell.also(RepairScripts(shell.argv))
+        server = DemoSshServer(shell, keys, sockets)
         self.servers[host.name] = server
         await server.start()
 

@@ -58,6 +58,14 @@ class Shell:
         """
         self._host, self._folder, self._sockets, self._scripts = host, folder.resolve(), sockets_there, scripts
 
+    def also(self, scripts: ScriptAnswer) -> None:
+        """Let somebody answer more scripts."""
+        self._scripts = (*self._scripts, scripts)
+
+    def argv(self, words: Sequence[str]) -> Answer:
+        """Answer a command given as an argument list."""
+        return self._argv(words)
+
     def run(self, command: str) -> Answer:
         """Answer a command line."""
         try:
