@@ -131,7 +131,7 @@ async def _watch(check: LiveCheck, eyes: Eyes) -> Verdict:
         await asyncio.sleep(check.every_s * DWELL)
 
 
-async def plan_for(around: Surroundings, name: str, vm: str, **params: str) -> Repair:
+async def plan_for(around: Surroundings, name: str, vm: str, /, **params: str) -> Repair:
     """Plan, and see that the plan made again is the same."""
     async with eyes_on(around) as eyes:
         plan = await make_plan(eyes, name, target(vm), params)

@@ -17,7 +17,7 @@ from debugtui.remediation.catalogue.libvirt.domain import JOB_NONE, Seen, agent_
 from debugtui.remediation.eyes import CALL_LIMIT, Eyes
 from debugtui.remediation.hands import Hands
 from debugtui.sources.base import SourceError
-from debugtui.sources.libvirt.problems import RPC, SYSTEM_ERROR, problem_of
+from debugtui.sources.libvirt.problems import RPC, problem_of
 from debugtui.sources.libvirt.worker import CallError
 
 T = TypeVar("T")
@@ -183,8 +183,7 @@ async def send(
     try:
         return await hands.libvirt_write(function, limit)
     except CallError as error:
-        lost = error.code in (RPC, SYSTEM_ERROR)
-        unchanged = not lost and await settled(hands, settle) is Settled.NOT_DONE
+        unchanged = not _ended(error) and await settled(hands, settle) is Settled.NOT_DONE
         raise StepError(f"libvirt refused: {_plain(error.says)}", changed=False if unchanged else None) from None
     except SourceError as error:
         raise StepError(_plain(str(error.problem)), changed=None) from None
@@ -196,6 +195,11 @@ async def settled(eyes: Eyes, settle: Callable[[Eyes], Awaitable[Settled]]) -> S
         return await settle(eyes)
     except (CallError, SourceError, LinkError, StepError):
         return Settled.UNKNOWN
+
+
+def _ended(error: CallError) -> bool:
+    """Whether the connection broke under the call: then the daemon may still be at it."""
+    return error.code == RPC or problem_of(error).hint == problem_of(CallError(RPC, "")).hint
 
 
 def _plain(says: str) -> str:

@@ -144,7 +144,7 @@ def _mib(kib: int) -> str:
 
 
 def _after(sizes: Mapping[str, Any], wanted: int) -> dict[str, Any]:
-    """The sizes afterwards. What is defined is only raised: a running guest that was given less may have more at its next start."""
+    """The sizes afterwards. Of a running guest the definition is only raised: it may have more at its next start."""
     after = dict(sizes)
     if sizes["live"] is None:
         after["config"] = wanted

@@ -138,7 +138,7 @@ async def _virsh(eyes: Eyes, seen: Seen) -> str:
     if uri.startswith("test:"):
         return ""
     try:
-        found = await eyes.run(["virsh", "-r", "-c", uri, "domuuid", seen.uuid], limit=4_096)
+        found = await eyes.run(["virsh", "-r", "-c", uri, "domstate", seen.uuid], limit=4_096)
     except LinkError:
         return ""
     return uri if found.status == 0 else ""
