@@ -42,21 +42,22 @@ class RepairScripts:
             detached.START: self._start,
             detached.LOOK: self._look,
             detached.READ: self._read,
-            detached.FORGET: lambda key: self._jobs.pop(key, None) and "",
+            detached.FORGET: self._forget,
             dead_man.ARM: self._arm,
             dead_man.DISARM: self._disarm,
             dead_man.LOOK: self._armed,
         }
         if script not in answers:
             return None
-        said = answers[script](*arguments) or ""
+        said = answers[script](*arguments)
         return Answer(said if isinstance(said, bytes) else f"{said}\n".encode())
 
     def _lease(self, what: str, key: str, token: str, holder: str, seconds: str) -> str:
         now = self._clock()
         held = self._leases.get(key)
         if held is not None and held.until <= now:
-            held = self._leases.pop(key, None) and None
+            del self._leases[key]
+            held = None
         if what == "take":
             if held is not None and held.token != token:
                 return f"held {held.began:.0f} {held.holder}"
@@ -84,6 +85,10 @@ class RepairScripts:
     def _read(self, key: str, name: str, most: str) -> bytes:
         job = self._jobs.get(key, Answer())
         return (job.stdout if name == "out" else job.stderr)[: int(most)]
+
+    def _forget(self, key: str) -> str:
+        self._jobs.pop(key, None)
+        return ""
 
     def _arm(self, key: str, seconds: str, *_revert: str) -> str:
         self._waiting[key] = self._clock() + float(seconds)
