@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from debugtui.hosts.link import CommandResult
+from debugtui.hosts.link import CommandResult, CommandTimeoutError
 from debugtui.model.plan import Guard
 from debugtui.model.text import decode, line
 from debugtui.remediation.catalogue.libvirt.common import MIB, guard
@@ -115,6 +115,13 @@ async def space_of(eyes: Eyes, uuid: str, path: str) -> Space | str:
     The image may lie where only the emulator sees it (a mount of its own); then it is looked at through the emulator's eyes.
     Its folder is never asked instead: it may lie on another filesystem.
     """
+    try:
+        return await _space_below(eyes, uuid, path)
+    except CommandTimeoutError:  # a network filesystem whose server is gone never answers
+        return "its filesystem does not answer in time"
+
+
+async def _space_below(eyes: Eyes, uuid: str, path: str) -> Space | str:
     done = await _stat(eyes, path)
     if done.status == 0:
         return _space(done)
