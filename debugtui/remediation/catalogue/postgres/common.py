@@ -135,7 +135,7 @@ def repair_user(eyes: Eyes, database: str) -> str | None:
 
 
 async def repair_role(ask: Ask, eyes: Eyes, database: str) -> tuple[str, Mapping[str, Any] | None]:
-    """Return the repair role's name and what it may: `oid`, `super`, `createrole`, `signals`, `sees`, `version`; None: no such role."""
+    """Return the repair role's name and what it may (the columns of `_ROLE`); None: there is no such role."""
     user = repair_user(eyes, database)
     if user is None:
         return "", None
