@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -126,7 +127,8 @@ class Engine:
 
     async def _safely(self, run: Run, work: Coroutine[Any, Any, Progress]) -> Progress:
         try:
-            return await work
+            with self._journal.hold(run.number):
+                return await work
         except Refused as error:
             return await self._refuse(run, error)
         except (StorageError, PlanFormatError) as error:
@@ -135,6 +137,8 @@ class Engine:
             _log.exception("execution %s", run.number)
             says = f"a fault of DebugTUI: {type(error).__name__}: {line(str(error), 300)}"
             return await run.end(State.UNKNOWN if run.sent else State.FAILED, says)
+        finally:
+            work.close()  # never begun where another process holds the execution
 
     async def _refuse(self, run: Run, error: Refused) -> Progress:
         if run.sent:
@@ -174,8 +178,10 @@ class Engine:
     async def _locked(self, run: Run) -> Any:
         """Hold the lease on the target, renewing it; yield an event that is set when it is lost."""
         holder = f"{run.approval.person.login} {run.approval.person.where} {run.number}"
+        # The same token for the same execution: after a crash we take up our own lease; `hold` keeps a second process away.
+        token = hashlib.sha256(run.number.encode()).hexdigest()[:32]
         try:
-            lease = await Lease.take(self._around.link, str(run.plan.target), holder, ttl_s=LEASE_S)
+            lease = await Lease.take(self._around.link, str(run.plan.target), holder, ttl_s=LEASE_S, token=token)
         except LeaseHeldError as error:
             raise Refused(f"another operator works on this target: {line(error.holder, 200)}") from None
         except (LinkError, SourceError, TimeoutError) as error:

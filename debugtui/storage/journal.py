@@ -7,7 +7,9 @@ blocks: call them in a thread.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -110,6 +112,29 @@ class Journal:
         """Close the file. Safe to call twice."""
         with self._lock:
             self._db.close()
+
+    # --- holding
+
+    @contextmanager
+    def hold(self, execution: str) -> Iterator[None]:
+        """Hold an execution for this process until the block ends; a process that dies holds nothing any more.
+
+        Raises:
+            OpenExecutionError: another process executes it right now.
+            StorageError: the lock file cannot be made.
+        """
+        path = self._path.with_name(f"{execution}.lock")
+        with self._problems():
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise OpenExecutionError(Problem(f"{execution} is being executed by another process")) from None
+            yield
+            path.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
     # --- writing
 
