@@ -39,7 +39,9 @@ def compare(before: FleetView, after: FleetView, host: str, expected: Iterable[T
     was, now = _host(before, host), _host(after, host)
     if was is None or now is None:
         return ()
-    found = [*_stopped(was, now), *_unreadable(was, now), *_alerts(before, after, host)]
+    found = [*_stopped(was, now), *_unreadable(was, now)]
+    said = {effect.target for effect in found}
+    found += (effect for effect in _alerts(before, after, host) if effect.target not in said)
     return tuple(effect for effect in found if not _is_meant(str(effect.target), meant))
 
 
