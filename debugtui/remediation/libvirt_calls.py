@@ -64,7 +64,8 @@ class LinkCalls:
                 worker: Worker[Any] = Worker(lambda: _open(way.uri, self._write), _close)
                 try:
                     await worker.call(lambda _: None, OPEN_LIMIT)
-                except HungError:
+                except (HungError, BusyError):  # busy: opening itself, which comes before the call, takes too long
+                    worker.end()
                     raise SourceError(no_answer(OPEN_LIMIT)) from None
                 except ImportError as error:
                     worker.end()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from debugtui.hosts.link import CommandResult
+from debugtui.hosts.link import CommandResult, CommandTimeoutError
 from debugtui.model.libvirt import LibvirtReading, Vm, VmDisk
 from debugtui.model.plan import FACTORS, Guard, GuardStatus, Plan, RiskClass
-from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, LinkStatus, SourceStatus
+from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, LinkStatus, Problem, SourceStatus
 from debugtui.remediation import registry
 from debugtui.remediation.base import NothingToDoError, PlanError, StaleError, Undo
 from debugtui.remediation.catalogue.libvirt import common, domain, observe, power
@@ -110,6 +110,8 @@ class Store(FakeLink):
 
     async def run(self, argv: Any, *, timeout: float, stdin: bytes = b"", limit: int = 0) -> CommandResult:
         self.ran.append(tuple(argv))
+        if self.answer == "hung":
+            raise CommandTimeoutError(Problem("stat did not end within 10 s"))
         if argv[0] == "stat":
             return CommandResult(self.code, self.answer.encode(), b"stat: no such file")
         return CommandResult(1, b"", b"")
@@ -123,6 +125,7 @@ class Store(FakeLink):
         ("ext2/ext3|4096|0|0", 0, "fail", None),
         ("", 1, "unknown", RiskClass.STOP),
         ("ext2/ext3|4096|-1|x", 0, "unknown", RiskClass.STOP),
+        ("hung", 0, "unknown", RiskClass.STOP),
     ],
 )
 async def test_resuming_after_an_io_error_takes_space(
@@ -170,7 +173,8 @@ async def test_parameters_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("services", "cls", "expected"),
-    [(1, RiskClass.SEVERE, (3, 2, 1, 2, 0, 0, 0, 0)), (2, RiskClass.STOP, (3, 2, 1, 3, 0, 0, 0, 0)), (0, RiskClass.STOP, (3, 2, 1, 4, 0, 0, 0, 0))],
+    [(1, RiskClass.SEVERE, (3, 2, 1, 2, 0, 0, 0, 0)), (2, RiskClass.STOP, (3, 2, 1, 3, 0, 0, 0, 0)),
+     (0, RiskClass.STOP, (3, 2, 1, 4, 0, 0, 0, 0))],
 )  # fmt: skip
 async def test_restarting_is_as_severe_as_what_runs_inside(
     tmp_path: Path, services: int, cls: RiskClass, expected: tuple[int, ...]
@@ -283,7 +287,8 @@ async def test_started_and_restarted_on_the_test_driver(tmp_path: Path) -> None:
 
 async def test_a_plan_reads_the_same_in_another_process(tmp_path: Path) -> None:
     """Steps, rollback and checks are made from the plan alone."""
-    async with world(tmp_path, {"a": 1, "p": 3, "o": 5}, services={"s": [f"{HOST}/libvirt/a"]}) as (_, eyes, _shared):
+    async with world(tmp_path, {"a": 1, "p": 3, "o": 5}, services={"s": [f"{HOST}/libvirt/a"]}) as (around, eyes, _shared):
+        object.__setattr__(around, "link", Store("xfs|4096|1000|900"))
         file = tmp_path / "x.xml"
         _, seen = await common.look(eyes, target("o"))
         file.write_text(seen.inactive.replace("<memory unit='KiB'>1048576", "<memory unit='KiB'>2097152"))

@@ -7,11 +7,14 @@ import pytest
 from debugtui.remediation.catalogue.libvirt.storage import Space, disks_of
 from debugtui.remediation.catalogue.libvirt.xml_match import missing
 
-CHAIN = """<domain><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/s/c'/>
-<backingStore type='file'><source file='/s/b'/><backingStore type='block'><source dev='/dev/vg/a'/><backingStore/></backingStore>
-</backingStore><mirror type='file' job='active-commit' ready='yes'><source file='/s/b'/></mirror><target dev='vda'/></disk>
+CHAIN = """<domain><devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/s/c'/>
+<backingStore type='file'><source file='/s/b'/>
+<backingStore type='block'><source dev='/dev/vg/a'/><backingStore/></backingStore></backingStore>
+<mirror type='file' job='active-commit' ready='yes'><source file='/s/b'/></mirror><target dev='vda'/></disk>
 <disk type='file' device='cdrom'><target dev='sda'/><readonly/></disk>
-<disk type='network' device='disk'><source protocol='rbd' name='p/i'/><target dev='vdb'/><shareable/></disk></devices></domain>"""
+<disk type='network' device='disk'><source protocol='rbd' name='p/i'/><target dev='vdb'/><shareable/></disk>
+</devices></domain>"""
 
 
 def test_disks_and_their_chains() -> None:
@@ -36,7 +39,10 @@ def test_filesystems_of_several_hosts(kind: str, shared: bool) -> None:
     assert Space(kind, 100, 10).shared is shared
 
 
-OLD = "<domain><name>a</name><title>t</title><memory unit='KiB'>1024</memory><os><type machine='pc-q35-7.2'>hvm</type></os></domain>"
+OLD = (
+    "<domain><name>a</name><title>t</title><memory unit='KiB'>1024</memory>"
+    "<os><type machine='pc-q35-7.2'>hvm</type></os></domain>"
+)
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,11 @@ def _progress(connection: Any, uuid: str, device: str) -> tuple[str, int, int]:
 
 async def merge_settled(eyes: Eyes, uuid: str, device: str, base: str) -> Settled:
     """Tell whether a merge became ready (or the disk already is on its base)."""
-    disk = disk_now((await seen_of(eyes, uuid)).live, device)
+    seen = await seen_of(eyes, uuid)
+    disk = disk_now(seen.live, device)
     if disk.path == base or (disk.mirror == "yes" and disk.job == COMMIT):
         return Settled.DONE
-    return Settled.NOT_DONE if not disk.mirror else Settled.UNKNOWN
+    return Settled.UNKNOWN if disk.mirror or seen.busy else Settled.NOT_DONE
 
 
 def _turn(connection: Any, expect: Mapping[str, str], device: str, base: str) -> bool:
@@ -133,10 +134,11 @@ async def pivot(hands: Hands, expect: Mapping[str, str], device: str, base: str)
 
 async def pivot_settled(eyes: Eyes, uuid: str, device: str, base: str) -> Settled:
     """Tell whether the guest writes to the lower file."""
-    disk = disk_now((await seen_of(eyes, uuid)).live, device)
+    seen = await seen_of(eyes, uuid)
+    disk = disk_now(seen.live, device)
     if disk.path == base and not disk.mirror:
         return Settled.DONE
-    return Settled.NOT_DONE if disk.path != base else Settled.UNKNOWN
+    return Settled.UNKNOWN if disk.path == base or seen.busy else Settled.NOT_DONE
 
 
 def _end(connection: Any, expect: Mapping[str, str], device: str) -> bool:

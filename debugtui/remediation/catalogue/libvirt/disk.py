@@ -206,7 +206,8 @@ async def no_block_job(eyes: Eyes, seen: Seen, disks: tuple[storage.Disk, ...]) 
 def _settle(uuid: str, device: str, old: int, new: int) -> Callable[[Eyes], Awaitable[Settled]]:
     async def settle(eyes: Eyes) -> Settled:
         size = await common.ask(eyes, lambda connection: _capacity(connection, uuid, device))
-        return {new: Settled.DONE, old: Settled.NOT_DONE}.get(size, Settled.UNKNOWN)
+        found = {new: Settled.DONE, old: Settled.NOT_DONE}.get(size, Settled.UNKNOWN)
+        return await observe.unless_busy(eyes, uuid, found)
 
     return settle
 

@@ -22,6 +22,8 @@ SECURE, INACTIVE = 1, 2
 LIVE, CONFIG, MAXIMUM = 1, 2, 4
 #: virDomainJobType: nothing under way.
 JOB_NONE = 0
+#: virDomainControlState: the emulator takes the next call.
+_IDLE = 0
 #: Domains that are looked through for a name that was made safe to show.
 MOST = 5_000
 #: Longest name that is shown.
@@ -44,6 +46,7 @@ class Seen:
         persistent, autostart, managed_save: its flags.
         inactive, live: its XML without secrets: what it is defined as, and what runs (the same while it is off).
         job: number of the job under way; None where the driver knows no jobs.
+        busy: a call of somebody is under way in the emulator, or waits for it: what it brings is not to be seen yet.
         disk_errors: devices with libvirt's number of their error, while an I/O error holds it.
     """
 
@@ -58,6 +61,7 @@ class Seen:
     inactive: str
     live: str
     job: int | None = JOB_NONE
+    busy: bool = False
     disk_errors: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -117,6 +121,7 @@ def read(domain: Any) -> Seen:
         inactive=str(domain.XMLDesc(INACTIVE)),
         live=live,
         job=_supported(lambda: int(domain.jobInfo()[0]), None) if number >= 0 else JOB_NONE,
+        busy=number >= 0 and bool(_supported(lambda: domain.controlInfo(0)[0], _IDLE) != _IDLE),
         disk_errors=tuple(sorted((domain.diskErrors(0) or {}).items())) if stopped else (),
     )
 

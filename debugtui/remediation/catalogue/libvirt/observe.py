@@ -89,10 +89,20 @@ def settle_by(uuid: str, judge: Callable[[Seen], bool | None]) -> Callable[[Eyes
     """Return a `settle` that looks at the domain: True: done; False: not done; None: not known."""
 
     async def settle(eyes: Eyes) -> Settled:
-        answer = judge(await seen_of(eyes, uuid))
-        return Settled.UNKNOWN if answer is None else Settled.DONE if answer else Settled.NOT_DONE
+        seen = await seen_of(eyes, uuid)
+        answer = judge(seen)
+        if answer:
+            return Settled.DONE
+        return Settled.UNKNOWN if answer is None or seen.busy else Settled.NOT_DONE
 
     return settle
+
+
+async def unless_busy(eyes: Eyes, uuid: str, found: Settled) -> Settled:
+    """Return what was found; "not done" only where no call is under way that may still do it."""
+    if found is not Settled.NOT_DONE:
+        return found
+    return Settled.UNKNOWN if (await seen_of(eyes, uuid)).busy else found
 
 
 def is_running(seen: Seen) -> bool | None:

@@ -109,7 +109,7 @@ class Snapshot(Remediation):
 
         async def settle(eyes: Eyes) -> Settled:
             done = await common.ask(eyes, lambda connection: _ours(connection, expect["uuid"], name, job.mark) is not None)
-            return Settled.DONE if done else Settled.NOT_DONE
+            return await observe.unless_busy(eyes, expect["uuid"], Settled.DONE if done else Settled.NOT_DONE)
 
         def act(connection: Any) -> None:
             same(connection, expect).snapshotCreateXML(xml, flags)

@@ -26,7 +26,7 @@ from debugtui.remediation.base import (
     StaleError,
     Undo,
 )
-from debugtui.remediation.catalogue.libvirt import common
+from debugtui.remediation.catalogue.libvirt import common, observe
 from debugtui.remediation.catalogue.libvirt.domain import CONFIG, LIVE, MAXIMUM, Seen, by_uuid, identity, same
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
@@ -206,7 +206,7 @@ def _step(job: Job, name: str, scope: int, count: int, *, undo: str | None) -> L
 def _settle(uuid: str, scope: int, count: int) -> Callable[[Eyes], Awaitable[Settled]]:
     async def settle(eyes: Eyes) -> Settled:
         now = await common.ask(eyes, lambda connection: int(by_uuid(connection, uuid).vcpusFlags(scope)))
-        return Settled.DONE if now == count else Settled.NOT_DONE
+        return await observe.unless_busy(eyes, uuid, Settled.DONE if now == count else Settled.NOT_DONE)
 
     return settle
 
