@@ -76,44 +76,62 @@ async def _kernel(eyes: Eyes, box: Box, wanted: Mapping[str, int]) -> Sample:
 
 
 def same_run(identity: str, facts: Mapping[str, object], watch_s: int) -> LiveCheck:
-    """The process runs on: nothing was restarted for it."""
+    """The process runs on: nothing was restarted for it. One that looped has to begin a run that lasts."""
+    if facts.get("looped"):
+        return _lasts(identity, watch_s)
     known = {key: facts[key] for key in ("pid", "began") if key in facts}
-    loose = bool(facts.get("looped"))
 
     async def sample(eyes: Eyes) -> Sample:
         box = await read(eyes, identity)
         if box is None:
             return Sample(False, "the container is gone")
-        says = f"process {box.number('State', 'Pid')} since {line(box.started_at, 19)}"
-        known.setdefault("pid", box.number("State", "Pid"))
-        known.setdefault("began", box.started_at)
-        if loose:
-            return Sample(box.running and not box.oom_killed, f"{box.status}: {says}")
-        return Sample((box.number("State", "Pid"), box.started_at) == (known["pid"], known["began"]), says)
+        now = (known.setdefault("pid", box.number("State", "Pid")), known.setdefault("began", box.started_at))
+        same = (box.number("State", "Pid"), box.started_at) == now
+        return Sample(same, f"process {box.number('State', 'Pid')} since {line(box.started_at, 19)}")
 
-    why = "it runs, and is not ended for want of memory" if loose else "its process and its start are the same as before"
-    return LiveCheck("it runs on", watch_s, why, sample, within_s=COMES_BACK_WITHIN if loose else 10.0)
+    return LiveCheck("it runs on", watch_s, "its process and its start are the same as before", sample)
+
+
+def _lasts(identity: str, watch_s: int) -> LiveCheck:
+    run: list[str] = []
+
+    async def sample(eyes: Eyes) -> Sample:
+        box = await read(eyes, identity)
+        if box is None:
+            return Sample(False, "the container is gone")
+        says = f"{box.status}, {box.restarts} restarts"
+        if not box.running:
+            return Sample(False, says)
+        first = not run or run[-1] == box.started_at
+        run.append(box.started_at)
+        return Sample(first, says)
+
+    why = "it looped: now a run has to last"
+    return LiveCheck("it stays up", watch_s, why, sample, within_s=COMES_BACK_WITHIN)
 
 
 def no_kills(identity: str, facts: Mapping[str, object], watch_s: int) -> LiveCheck:
-    """Nothing in it is ended for want of memory."""
+    """Nothing in it is ended for want of memory. The engine's own flag stays set over runs: only a new one counts."""
+    looped = bool(facts.get("looped"))
     # Where it looped, each run has a cgroup of its own, and counts from nothing.
-    loose = bool(facts.get("looped"))
-    known = {"kills": facts["kills"]} if "kills" in facts and not loose else {}
+    known = {"kills": facts["kills"]} if "kills" in facts and not looped else {}
+    flagged = bool(facts.get("flagged"))
 
     async def sample(eyes: Eyes) -> Sample:
         box = await read(eyes, identity)
         if box is None:
             return Sample(False, "the container is gone")
-        if box.oom_killed and (box.running or box.looping):
+        if box.oom_killed and not flagged:
             return Sample(False, "it was ended for want of memory")
+        if looped and not box.running:
+            return Sample(False, f"{box.status}, {box.restarts} restarts")
         kernel = await held(eyes, box.number("State", "Pid")) if box.running else None
         if kernel is None or kernel.kills is None:
             return Sample(True, "the engine tells of no end for want of memory")
         same = known.setdefault("kills", kernel.kills) == kernel.kills
         return Sample(same, f"{kernel.kills} processes were ended for want of memory so far")
 
-    within = COMES_BACK_WITHIN if loose else 10.0
+    within = COMES_BACK_WITHIN if looped else 10.0
     return LiveCheck("memory suffices", watch_s, "no process in it is ended for want of memory", sample, within_s=within)
 
 

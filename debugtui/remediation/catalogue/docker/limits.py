@@ -165,6 +165,7 @@ def _step(data: Mapping[str, object], body: object, title: str, *, expect: str =
         kernel = await held(hands, box.number("State", "Pid"))
         await send(hands, "POST", path, None, wanted, timeout=STEP_LIMIT - 2)
         facts: dict[str, Any] = {"pid": box.number("State", "Pid"), "began": box.started_at, "looped": box.looping}
+        facts["flagged"] = box.oom_killed
         if kernel is not None and kernel.kills is not None:
             facts["kills"] = kernel.kills
         return Done("the engine took the limits", facts)
