@@ -44,8 +44,8 @@ class PgLab:
         approval = self.desk.approve_rollback(done.plan, confirmed=done.plan.short_name, reason="test")
         return await self.desk.rollback(done.execution, approval, self.told.append, _leave)
 
-    async def run(self, name: str, resource: str = "coach", **params: str) -> Progress:
-        return await self.apply(await self.plan(name, resource, params))
+    async def run(self, remediation: str, /, resource: str = "coach", **params: str) -> Progress:
+        return await self.apply(await self.plan(remediation, resource, params))
 
 
 async def _leave(_: Progress) -> Decision:

@@ -174,8 +174,12 @@ async def may_signal(ask: Ask, eyes: Eyes, database: str, roles: Sequence[str]) 
 
 
 def limits(statement_s: float, lock_s: float = 2.0) -> tuple[str, ...]:
-    """Return what is sent before a statement: how long it may take, and wait for locks, at most."""
-    return (f"SET statement_timeout = '{statement_s * 1000:.0f}ms'", f"SET lock_timeout = '{lock_s * 1000:.0f}ms'")
+    """Return what is sent before a statement: how long it may take and wait for locks at most, and whose functions it calls."""
+    return (
+        "SET search_path = pg_catalog",
+        f"SET statement_timeout = '{statement_s * 1000:.0f}ms'",
+        f"SET lock_timeout = '{lock_s * 1000:.0f}ms'",
+    )
 
 
 @asynccontextmanager
