@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
     from debugtui.remediation.desk import Desk
+    from debugtui.screens.repair.flow import RepairFlow
 
 #: Seconds between two looks at whether something changed. Updates that arrive in between share one frame.
 TICK = 0.5
@@ -90,6 +91,8 @@ class DebugTui(Console):
         self.alerts: tuple[Alert, ...] = ()
         self.operator_keys: dict[str, str] = {}
         self.desk: Desk | None = None
+        self.repairs: RepairFlow | None = None
+        self._warned = False
         self._config_path = config_path
         self._config = config
         self._demo = demo
@@ -165,6 +168,18 @@ class DebugTui(Console):
             clock=self.clock,
             libvirt=getattr(self._demo, "libvirt_opener", None),
         )
+        flow_module = await asyncio.to_thread(import_module, "debugtui.screens.repair.flow")
+        self.repairs = flow_module.RepairFlow(self, self.desk)
+        self.run_worker(self._tell_unended(), name="unended", exit_on_error=False)
+
+    async def _tell_unended(self) -> None:
+        """Say at the start what an earlier run left open."""
+        if self.repairs is None:
+            return
+        found = await self.repairs.unended()
+        if found:
+            what = f"{found[0].remediation} on {found[0].target}" if len(found) == 1 else f"{len(found)} executions"
+            self.say(f"{what} did not end: E shows what to do", "warn")
 
     def _apply(self, config: Config) -> None:
         """Take theme and keys from the configuration."""
@@ -208,6 +223,8 @@ class DebugTui(Console):
 
     async def on_unmount(self) -> None:
         """End every task, connection and thread."""
+        if self.repairs is not None:
+            await self.repairs.leave()
         if self.desk is not None:
             await self.desk.close()
         if self.fleet is not None:
@@ -258,6 +275,8 @@ class DebugTui(Console):
             left.append(("DEMO: nothing here is real", "accent"))
         left += self._header_words
         right: list[tuple[str, Tone]] = []
+        if self.repairs is not None and self.repairs.under_way:
+            right.append(("EXECUTING e shows it", "accent"))
         if self._paused:
             right.append(("PAUSED", "warn"))
         if self.fleet is not None:
@@ -369,6 +388,26 @@ class DebugTui(Console):
         else:
             self.copy(*found)
 
+    def action_repair(self) -> None:
+        """Plan a repair of what is under the cursor."""
+        target = self.screen.repair_target() if isinstance(self.screen, PaintedScreen) else None
+        if self.repairs is None:
+            self.say("not connected yet")
+        elif target is None:
+            self.say("nothing under the cursor to repair")
+        else:
+            self.run_worker(self.repairs.repair(target), name="repair", group="repair", exclusive=True, exit_on_error=False)
+
+    def action_execution(self) -> None:
+        """Show the newest execution."""
+        if self.repairs is not None:
+            self.repairs.show()
+
+    def action_executions(self) -> None:
+        """List the executions."""
+        if self.repairs is not None:
+            self.run_worker(self.repairs.list(), name="executions", group="repair", exclusive=True, exit_on_error=False)
+
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""
         from debugtui.screens.jump import JumpScreen
@@ -398,12 +437,16 @@ class DebugTui(Console):
         self.say(f"saved {file}")
 
     def action_leave(self) -> None:
-        """Leave."""
-        self.exit()
+        """Leave; while something is executed, only when asked a second time."""
+        if self.repairs is None or not self.repairs.under_way or self._warned:
+            self.exit()
+            return
+        self._warned = True
+        self.say("an execution is under way (e shows it); leave again to stop it after its step and leave it open", "warn")
 
     async def action_quit(self) -> None:
         """Leave."""
-        self.exit()
+        self.action_leave()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Textual's own commands are in the action table already."""

@@ -49,6 +49,10 @@ class Console(App[int]):
         """Tell the fleet what the operator looks at now."""
 
     @abstractmethod
+    def action_leave(self) -> None:
+        """Leave; while something is executed, only when asked a second time."""
+
+    @abstractmethod
     def open_target(self, target: Target) -> None:
         """Open the detail screen of a target."""
 
@@ -94,6 +98,10 @@ class PaintedScreen(Screen[Any]):
             column, reverse = table.sorting
             table.sort_by(column or table.columns[0].id, reverse=not reverse)
             self.table_changed()
+
+    def repair_target(self) -> Target | None:
+        """Return what a repair would be planned for: what the cursor stands on; None where that is nothing of ours."""
+        return None
 
     def table_changed(self) -> None:
         """Say on the screen how a table is filtered or sorted now."""

@@ -30,7 +30,8 @@ from debugtui.widgets.pane import Pane
 
 #: What the key line shows, most useful first.
 KEY_LINE = (
-    "table.select", "table.filter", "table.sort", "main.zoom", "main.zoom_host", "app.pause", "app.jump", "main.databases",
+    "table.select", "app.repair", "table.filter", "table.sort", "main.zoom", "main.zoom_host", "app.pause", "app.jump",
+    "main.databases",
 )  # fmt: skip
 #: And what it always has room for.
 KEY_LINE_RIGHT = ("app.palette", "app.help")
@@ -282,6 +283,10 @@ class MainScreen(PaintedScreen):
             return None
         return target_of(table.id or "", table.cursor_key)
 
+    def repair_target(self) -> Target | None:
+        """Return the row under the cursor."""
+        return self.target_under_cursor()
+
     def action_databases(self) -> None:
         """Open the first database of the host under the cursor."""
         host = self._host_under_cursor()
@@ -293,7 +298,7 @@ class MainScreen(PaintedScreen):
 
     def action_quit(self) -> None:
         """Leave."""
-        self.app.exit()
+        self.app.action_leave()
 
     def on_line_table_selected(self, event: LineTable.Selected) -> None:
         """Open the row."""

@@ -23,7 +23,7 @@ from debugtui.widgets.filter_bar import FilterBar
 from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.log_view import LogView
 
-KEY_LINE = ("detail.back", "detail.next_tab", "table.filter", "table.sort", "app.copy", "app.pause")
+KEY_LINE = ("detail.back", "detail.next_tab", "app.repair", "table.filter", "table.sort", "app.copy", "app.pause")
 KEY_LINE_LOG = ("detail.back", "detail.next_tab", "log.search", "log.filter", "log.level", "log.follow", "app.copy")
 KEY_LINE_RIGHT = ("app.palette", "app.help")
 
@@ -121,6 +121,10 @@ class DetailScreen(PaintedScreen):
         """Go back; an open question or a filter line closes first."""
         if not isinstance(self.focused, Input):
             self.dismiss(None)
+
+    def repair_target(self) -> Target | None:
+        """Return this screen's target."""
+        return self.target
 
     # Painting
 

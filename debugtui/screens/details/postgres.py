@@ -16,6 +16,7 @@ from debugtui.screens.details.base import DetailScreen, table_of
 from debugtui.screens.rows.locks import COLUMNS as LOCK_COLUMNS
 from debugtui.screens.rows.locks import lock_rows
 from debugtui.widgets.facts import Facts
+from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.plot import Plot
 
 
@@ -55,6 +56,18 @@ class PostgresScreen(DetailScreen):
             return
         columns = LOCK_COLUMNS if name == "locks" else rows.COLUMNS[name]
         yield table_of(name, columns, "reading…")
+
+    def repair_target(self) -> Target | None:
+        """Return the session, table or index under the cursor, or the database."""
+        name = self._status.name if self._status is not None else self._database
+        table = self.focused
+        key = table.cursor_key if isinstance(table, LineTable) else None
+        if key is not None and self.tab == "locks":
+            text = key.partition("@")[0]
+            return Target.parse(text) if text.count("/") >= 2 else Target(self.target.host, Kind.POSTGRES, name)
+        if key is not None and self.tab in ("activity", "tables", "indexes"):
+            return Target(self.target.host, Kind.POSTGRES, f"{name}/{key}")
+        return Target(self.target.host, Kind.POSTGRES, name)
 
     def find_status(self, view: FleetView) -> SourceStatus | None:
         """Return the database's source."""

@@ -1,0 +1,1 @@
+"""From a row to a verified fix: offers, parameters, approval, execution."""
