@@ -47,14 +47,13 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
         & #sentence {{ height: auto; max-height: 8; margin-top: 0; }}
         & #about {{ color: $text-muted; height: 1; }}
         & ContentSwitcher {{ height: 1fr; margin-top: 0; }}
-        & VerticalScroll {{ height: 1fr; padding: 0 1; border-left: thick $panel; }}
-        & VerticalScroll:focus {{ border-left: thick $text-accent; }}
+        & VerticalScroll {{ height: 1fr; padding: 0 1; }}
         & #form {{ height: auto; }}
         & .field {{ height: 1; }}
         & .field Static {{ width: 24; color: $text-primary; }}
-        & .field Input {{ width: 1fr; border: none; height: 1; padding: 0 1; background: $panel; }}
-        & #buttons {{ height: 1; }}
-        & Button {{ min-width: 12; height: 1; border: none; margin-right: 2; background: $panel; color: $foreground; }}
+        & .field Input {{ width: 1fr; background: $panel; }}
+        & .buttons {{ height: 1; }}
+        & Button {{ min-width: 12; margin-right: 2; background: $panel; color: $foreground; }}
         & Button:focus {{ background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }}
         & Button.-disabled {{ color: $text-muted; }}
         & #says {{ height: 1; width: 1fr; color: $text-warning; }}
@@ -66,6 +65,10 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
         Binding("right_square_bracket", "step(1)", show=False),
         Binding("left_square_bracket", "step(-1)", show=False),
         Binding("v", "view", show=False),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("down", "scroll(1)", show=False),
+        Binding("pageup", "scroll(-15)", show=False),
+        Binding("pagedown", "scroll(15)", show=False),
         Binding("r", "again", show=False),
         *(Binding(str(number), f"tab({number})", show=False) for number in range(1, len(TABS) + 1)),
     ]
@@ -120,19 +123,21 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
             yield Bar(id="tabs")
             with ContentSwitcher(initial="tab-0", id="switcher"):
                 for number in range(len(TABS)):
-                    with VerticalScroll(id=f"tab-{number}"):
+                    with VerticalScroll(id=f"tab-{number}", can_focus=False):
                         yield Static(Content(""), id=f"text-{number}")
-            with Vertical(id="form"):
-                if self.approvable:
-                    yield from self._compose_fields()
-            with Horizontal(id="buttons"):
-                yield Button(Content("No, change nothing"), id="no")
-                if self.approvable:
-                    yield Button(Content("Approve"), id="yes", disabled=True)
-                    if plan.risk.cls is RiskClass.SEVERE:
-                        yield Button(Content(f"Alone: hold {self._hold_s:.0f} s"), id="glass", disabled=True)
+            with Horizontal(classes="buttons"):
+                yield Button(Content("No, change nothing"), id="no", compact=True)
                 yield Static(Content(self._why_not()), id="says")
-            yield Static(Content(f"esc no   1-6 [ ] tabs   tab next field   v side by side   {plan.digest[:19]}"), id="about")
+            if self.approvable:
+                with Vertical(id="form"):
+                    yield from self._compose_fields()
+                with Horizontal(classes="buttons"):
+                    yield Button(Content("Approve"), id="yes", disabled=True, compact=True)
+                    if plan.risk.cls is RiskClass.SEVERE:
+                        yield Button(Content(f"Alone: hold {self._hold_s:.0f} s"), id="glass", disabled=True, compact=True)
+            yield Static(
+                Content(f"esc no   tab next field   1-6 [ ] tabs   ↑↓ scroll   v side by side   {plan.digest[:19]}"), id="about"
+            )
 
     def _compose_fields(self) -> ComposeResult:
         cls = self._plan.risk.cls
@@ -144,7 +149,7 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
         for label, name in fields:
             with Horizontal(classes="field"):
                 yield Static(Content(safe(label)))
-                yield Input(id=name)
+                yield Input(id=name, compact=True)
 
     def _why_not(self) -> str:
         plan = self._plan
@@ -235,6 +240,10 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
     def action_step(self, step: int) -> None:
         """Show the next or the previous tab."""
         self._show((self._tab + step) % len(TABS))
+
+    def action_scroll(self, lines: int) -> None:
+        """Move in the tab."""
+        self.query_one(f"#tab-{self._tab}", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_view(self) -> None:
         """Show the diff side by side, or below each other."""

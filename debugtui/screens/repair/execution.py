@@ -92,7 +92,7 @@ class DecisionScreen(ModalScreen[Decision]):
     DEFAULT_CSS = f"""
     DecisionScreen {{ {CSS}
         & > Vertical {{ width: 84; }}
-        & Button {{ width: 1fr; height: 1; border: none; margin-top: 1; background: $panel; color: $foreground; }}
+        & Button {{ width: 1fr; margin-top: 1; background: $panel; color: $foreground; }}
         & Button:focus {{ background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }}
     }}
     """
@@ -109,9 +109,9 @@ class DecisionScreen(ModalScreen[Decision]):
         box.border_title = Content("Whether it holds cannot be seen")
         with box:
             yield Static(words.outcome(self._progress))
-            yield Button(Content("Leave it open: unknown, a person looks"), id=Decision.LEAVE.value)
-            yield Button(Content("Watch on"), id=Decision.WATCH_ON.value)
-            yield Button(Content("Roll back"), id=Decision.ROLL_BACK.value)
+            yield Button(Content("Leave it open: unknown, a person looks"), id=Decision.LEAVE.value, compact=True)
+            yield Button(Content("Watch on"), id=Decision.WATCH_ON.value, compact=True)
+            yield Button(Content("Roll back"), id=Decision.ROLL_BACK.value, compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Hand the decision over."""

@@ -25,7 +25,7 @@ class ExecutionsScreen(ModalScreen["Execution | None"]):
     DEFAULT_CSS = f"""
     ExecutionsScreen {{ {CSS}
         & > Vertical {{ width: 140; }}
-        & OptionList {{ height: auto; max-height: 24; border: none; background: $surface; padding: 0; }}
+        & OptionList {{ height: auto; max-height: 24; background: $surface; }}
     }}
     """
     AUTO_FOCUS = "OptionList"
@@ -41,7 +41,7 @@ class ExecutionsScreen(ModalScreen["Execution | None"]):
         box.border_title = Content("Executions")
         with box:
             if self._executions:
-                yield OptionList(*(Option(_line(one), id=one.id) for one in self._executions))
+                yield OptionList(*(Option(_line(one), id=one.id) for one in self._executions), compact=True)
             else:
                 yield Static(Content("Nothing was executed yet."))
             yield Static(Content("enter open   esc back"), classes="keys")
@@ -77,9 +77,9 @@ class UnendedScreen(ModalScreen["Decision | str | None"]):
     DEFAULT_CSS = f"""
     UnendedScreen {{ {CSS}
         & > Vertical {{ width: 100; }}
-        & Button {{ width: 1fr; height: 1; border: none; margin-top: 1; background: $panel; color: $foreground; }}
+        & Button {{ width: 1fr; margin-top: 1; background: $panel; color: $foreground; }}
         & Button:focus {{ background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }}
-        & Input {{ border: none; height: 1; padding: 0 1; background: $panel; margin-top: 1; }}
+        & Input {{ background: $panel; margin-top: 1; }}
     }}
     """
     AUTO_FOCUS = "#look"
@@ -99,10 +99,10 @@ class UnendedScreen(ModalScreen["Decision | str | None"]):
             yield Static(
                 Content("It did not end. Nothing is sent twice: the target itself is looked at first."), classes="muted"
             )
-            yield Button(Content("Look at the target, and leave it open"), id="look")
-            yield Button(Content("Look, then watch whether it holds"), id="watch")
-            yield Button(Content("Look, then roll back"), id="back")
-            yield Input(placeholder="or close it: what you found at the target", id="note")
+            yield Button(Content("Look at the target, and leave it open"), id="look", compact=True)
+            yield Button(Content("Look, then watch whether it holds"), id="watch", compact=True)
+            yield Button(Content("Look, then roll back"), id="back", compact=True)
+            yield Input(placeholder="or close it: what you found at the target", id="note", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Hand the decision over."""

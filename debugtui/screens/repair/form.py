@@ -25,7 +25,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
     DEFAULT_CSS = f"""
     FormScreen {{ {CSS}
         & VerticalScroll {{ height: auto; max-height: 16; }}
-        & Input {{ border: none; height: 1; padding: 0 1; background: $panel; margin-bottom: 1; }}
+        & Input {{ background: $panel; margin-bottom: 1; }}
         & Label {{ color: $text-primary; }}
     }}
     """
@@ -56,7 +56,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             with VerticalScroll(can_focus=False):
                 for number, parameter in enumerate(self._fields):
                     yield Label(Content(_label(parameter)))
-                    yield Input(self._value(parameter), id=f"field-{number}")
+                    yield Input(self._value(parameter), id=f"field-{number}", compact=True)
             yield Static(Content(safe(self._says)), id="says", classes="error")
             yield Static(Content("enter plan it   tab next field   esc back"), classes="keys")
 

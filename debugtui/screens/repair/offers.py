@@ -28,7 +28,7 @@ class OffersScreen(ModalScreen["Offer | None"]):
 
     DEFAULT_CSS = f"""
     OffersScreen {{ {CSS}
-        & OptionList {{ height: auto; max-height: 20; border: none; background: $surface; padding: 0; }}
+        & OptionList {{ height: auto; max-height: 20; background: $surface; }}
     }}
     """
     AUTO_FOCUS = "OptionList"
@@ -44,7 +44,7 @@ class OffersScreen(ModalScreen["Offer | None"]):
         box.border_title = Content(f"Repair {safe(str(self._target))}")
         with box:
             if self._offers:
-                yield OptionList(*(self._option(number, offer) for number, offer in enumerate(self._offers)))
+                yield OptionList(*(self._option(number, offer) for number, offer in enumerate(self._offers)), compact=True)
             else:
                 yield Static(Content("No remediation is known for this row."))
             yield Static(Content("enter plan it (only looks, changes nothing)   esc back"), classes="keys")
