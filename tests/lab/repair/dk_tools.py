@@ -11,6 +11,7 @@ from debugtui.config.models import Config, HostConfig
 from debugtui.hosts.link import Link
 from debugtui.hosts.local import LocalLink
 from debugtui.model.execution import Verdict
+from debugtui.model.ids import new_id
 from debugtui.model.plan import FACTORS, RiskVector
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -43,9 +44,11 @@ def target(name: str) -> Target:
 async def plan(
     surroundings: Surroundings, remediation: str, name: str, params: Mapping[str, str] | None = None, *, number: str = ""
 ) -> Run:
-    """Draft twice, as plan and engine do."""
+    """Draft twice, as plan and engine do. A new number each time: the host starts what has a number only once."""
     entry = registry.get(remediation)
-    return await drafted(entry, surroundings, check_params(entry.spec, params or {}), target(name), number)
+    return await drafted(
+        entry, surroundings, check_params(entry.spec, params or {}), target(name), number or new_id("pln", datetime.now(UTC))
+    )
 
 
 def vector(draft: Draft) -> RiskVector:
