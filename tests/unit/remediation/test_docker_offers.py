@@ -43,8 +43,9 @@ def names(found: list[Offer]) -> list[str]:
         ({"looping": True, "state": "restarting"}, ["recreate", "restart_policy", "restart"]),
         ({"health": "unhealthy"}, ["restart", "recreate"]),
         ({"state": "exited", "exit_code": 7}, ["start", "recreate"]),
-        ({"oom_killed": True, "state": "exited", "exit_code": 137}, ["start", "update_limits", "recreate"]),
+        ({"oom_killed": True, "state": "exited", "exit_code": 137}, ["update_limits", "start", "recreate"]),
         ({"oom_killed": True, "memory_limit_bytes": 64 << 20}, ["update_limits"]),
+        ({"oom_killed": True, "looping": True}, ["update_limits", "restart_policy", "recreate"]),
         ({"memory_limit_bytes": 100, "memory_bytes": 95}, ["update_limits"]),
     ],
 )

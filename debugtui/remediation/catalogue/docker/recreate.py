@@ -82,7 +82,7 @@ class Recreate(Remediation):
         container, _ = found
         if container.looping:
             why = "it crashes again and again: another image or variable mends the cause, and the old one is kept"
-            return Offer(self.spec.name, target, True, why, rank=0)
+            return Offer(self.spec.name, target, True, why, rank=15 if container.oom_killed else 0)
         if container.state == "exited" and container.exit_code not in (0, None):
             return Offer(self.spec.name, target, True, f"it ended with exit code {container.exit_code}", rank=20)
         if container.health == "unhealthy":

@@ -130,7 +130,8 @@ class Start(Remediation):
         container, _ = found
         if container.state in ("exited", "created"):
             code = f", exit code {container.exit_code}" if container.exit_code is not None else ""
-            return Offer(self.spec.name, target, True, f"it does not run ({container.state}{code})", rank=0)
+            rank = 15 if container.oom_killed else 0  # more memory comes first: else it ends again
+            return Offer(self.spec.name, target, True, f"it does not run ({container.state}{code})", rank=rank)
         return Offer(self.spec.name, target, False, f"it is {container.state} already")
 
     async def draft(self, eyes: Eyes, target: Target, params: Mapping[str, str]) -> Draft:
