@@ -14,7 +14,10 @@ from debugtui.model.execution import State
 from debugtui.model.plan import GuardStatus
 from debugtui.remediation.base import NothingToDoError, PlanError
 from debugtui.remediation.catalogue.postgres import connections
+from debugtui.remediation.catalogue.postgres.connections import FreeConnections
+from debugtui.remediation.catalogue.postgres.role_timeout import RoleTimeout
 from tests.lab.repair.pg_desk import PgLab, guard, pg_lab, session, value
+from tests.lab.repair.pg_tools import drafted, surroundings
 from tests.services.postgres_server import PostgresServer, running_server
 
 pytestmark = pytest.mark.timeout(120)
@@ -37,15 +40,15 @@ async def lab(server: PostgresServer, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @contextlib.asynccontextmanager
-async def pool(server: PostgresServer, count: int) -> AsyncIterator[list[asyncpg.Connection]]:
-    opened = [await server.connect(user="app", server_settings={"application_name": "pool"}) for _ in range(count)]
+async def pool(server: PostgresServer, count: int, name: str = "pool") -> AsyncIterator[list[asyncpg.Connection]]:
+    opened = [await server.connect(user="app", server_settings={"application_name": name}) for _ in range(count)]
     await asyncio.sleep(0.3)
     try:
         yield opened
     finally:
         for connection in opened:
             connection.terminate()
-        while await value(server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pool'"):
+        while await value(server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name):
             await asyncio.sleep(0.02)
 
 
@@ -97,6 +100,14 @@ async def test_a_pool_that_comes_back_does_not_verify(lab: PgLab) -> None:
         done = await lab.apply(plan, tell)
         await asyncio.gather(*storm)
         assert done.state is State.UNKNOWN, done.says
+
+
+async def test_a_hostile_name_is_only_a_name(lab: PgLab) -> None:
+    name = "'; DROP TABLE activities; --"
+    async with pool(lab.server, 25, name):
+        done = await lab.run("free_connections", application=name)
+        assert done.state is State.VERIFIED, done.says
+        assert await value(lab.server, "SELECT count(*) FROM activities") == 100
 
 
 async def test_where_there_is_room_there_is_nothing_to_do(lab: PgLab) -> None:
@@ -237,3 +248,22 @@ async def test_a_repair_role_that_may_not_is_told(server: PostgresServer, tmp_pa
 async def test_what_cannot_be_planned(lab: PgLab, bad: dict[str, str]) -> None:
     with pytest.raises(PlanError):
         await lab.plan("role_timeout", params={**IDLE, **bad})
+
+
+async def test_a_step_in_doubt_is_settled_by_looking(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "IDLE_S", 0.2)
+    run = await drafted(RoleTimeout(), surroundings(server), IDLE)
+    assert await run.settle() == "not_done"
+    await run.steps()
+    assert await run.settle() == "done"
+    await run.undo()
+    assert await run.settle() == "not_done"
+    async with pool(server, 25):
+        run = await drafted(FreeConnections(), surroundings(server), APP)
+        assert await run.settle() == "not_done"
+        await value(server, "SELECT pg_terminate_backend($1, 2000)", run.job.data["sessions"][0][0])  # type: ignore[index]
+        assert await run.settle() == "unknown"
+        await run.steps()
+        for pid, _ in run.job.data["sessions"]:  # type: ignore[attr-defined]
+            await value(server, "SELECT pg_terminate_backend($1, 2000)", pid)
+        assert await run.settle() == "done"

@@ -12,8 +12,10 @@ import pytest
 from debugtui.model.execution import State
 from debugtui.model.plan import GuardStatus, RiskClass
 from debugtui.remediation.base import NothingToDoError, PlanError
+from debugtui.remediation.catalogue.postgres.parameter import SetParameter
 from debugtui.remediation.risk import letters
 from tests.lab.repair.pg_desk import PgLab, guard, pg_lab, value
+from tests.lab.repair.pg_tools import drafted, surroundings
 from tests.services.postgres_server import PostgresServer, running_server
 
 pytestmark = pytest.mark.timeout(120)
@@ -301,3 +303,16 @@ async def test_values_are_read_as_the_server_reads_them(lab: PgLab, name: str, t
     assert done.state is State.VERIFIED, done.says
     assert await value(lab.server, "SELECT setting FROM pg_settings WHERE name = $1", name) == setting
     assert (await lab.back(done)).state is State.ROLLED_BACK
+
+
+async def test_a_step_in_doubt_is_settled_by_looking(lab: PgLab) -> None:
+    run = await drafted(SetParameter(), surroundings(lab.server), WORK_MEM)
+    assert (await run.settle(1), await run.settle(2)) == ("not_done", "not_done")
+    await run.step(SetParameter().steps(run.now())[0], "1")
+    assert (await run.settle(1), await run.settle(2)) == ("done", "not_done")
+    await run.step(SetParameter().steps(run.now())[1], "2")
+    async with asyncio.timeout(10):
+        while await run.settle(2) != "done":
+            await asyncio.sleep(0.05)
+    await run.undo()
+    assert await run.settle(1) == "not_done"

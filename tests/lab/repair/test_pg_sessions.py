@@ -10,11 +10,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from debugtui.hosts.local import LocalLink
 from debugtui.model.execution import State
 from debugtui.model.plan import GuardStatus
 from debugtui.model.target import Target
 from debugtui.remediation.base import Job, PlanError, StaleError
-from debugtui.remediation.catalogue.postgres.sessions import TerminateSession
+from debugtui.remediation.catalogue.postgres.sessions import CancelQuery, TerminateSession
+from debugtui.remediation.repair_session import open_repair
 from debugtui.remediation.risk import letters
 from tests.lab.repair.pg_desk import PgLab, guard, pg_lab, session, value
 from tests.lab.repair.pg_tools import drafted, surroundings
@@ -277,3 +279,38 @@ async def test_the_servers_answers_are_as_assumed(lab: PgLab) -> None:
     finally:
         await admin.execute("DROP ROLE signaller")
         await admin.close()
+
+
+async def test_a_step_in_doubt_is_settled_by_looking(lab: PgLab) -> None:
+    async with session(lab.server) as holder:
+        await holder.execute("BEGIN")
+        target = Target("kvm-01", "postgres", f"coach/{holder.get_server_pid()}")
+        ended = await drafted(TerminateSession(), surroundings(lab.server), {}, target)
+        assert await ended.settle() == "not_done"
+        await holder.execute("ROLLBACK")
+        running = asyncio.create_task(holder.execute("SELECT pg_sleep(30)"))
+        await asyncio.sleep(0.2)
+        cancelled = await drafted(CancelQuery(), surroundings(lab.server), {}, target)
+        assert await cancelled.settle() == "not_done"
+        await cancelled.steps()
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await running
+        assert await cancelled.settle() == "done"
+        assert await ended.settle() == "not_done"
+        await value(lab.server, "SELECT pg_terminate_backend($1, 2000)", holder.get_server_pid())
+        assert await ended.settle() == "done"
+
+
+async def test_the_server_ends_a_statement_whose_client_is_gone(lab: PgLab) -> None:
+    """Without the interval that the repair session sets, it would work on to its end."""
+    link = LocalLink("kvm-01")
+    connection = await open_repair(link, lab.server.dsn("postgres"), None, "debugtui:gone/1", {})
+    task = asyncio.create_task(connection.execute("SELECT pg_sleep(60)"))
+    await asyncio.sleep(0.3)
+    connection.terminate()
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await task
+    async with asyncio.timeout(6):
+        while await value(lab.server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'debugtui:gone/1'"):
+            await asyncio.sleep(0.1)
+    await link.close()

@@ -11,10 +11,12 @@ import pytest
 
 from debugtui.model.execution import State
 from debugtui.model.plan import GuardStatus, RiskClass
-from debugtui.remediation.base import NothingToDoError, PlanError
+from debugtui.remediation.base import NothingToDoError, PlanError, StaleError
 from debugtui.remediation.catalogue.postgres import vacuum, vacuum_guards
+from debugtui.remediation.catalogue.postgres.vacuum import Vacuum
 from debugtui.remediation.risk import letters
 from tests.lab.repair.pg_desk import PgLab, guard, pg_lab, session, value
+from tests.lab.repair.pg_tools import drafted, surroundings
 from tests.services.postgres_server import PostgresServer, running_server, wait_until_blocked
 
 pytestmark = pytest.mark.timeout(120)
@@ -177,3 +179,37 @@ async def test_a_dry_run_of_a_schema_change_is_not_harmless(lab: PgLab, app: asy
         await wait_until_blocked(lab.server, reader.get_server_pid())
         await app.execute("ROLLBACK")
         await reading
+
+
+async def test_a_step_in_doubt_is_settled_by_looking(lab: PgLab) -> None:
+    run = await drafted(Vacuum(), surroundings(lab.server), TABLE)
+    assert await run.settle() == "not_done"
+    await run.steps()
+    assert await run.settle() == "done"
+    async with session(lab.server, application=f"debugtui:{run.job.mark}/1"):
+        assert await run.settle() == "unknown"  # it still works there
+
+
+async def test_another_table_of_that_name_is_not_vacuumed(lab: PgLab, app: asyncpg.Connection) -> None:
+    run = await drafted(Vacuum(), surroundings(lab.server), TABLE)
+    await app.execute("ALTER TABLE laps RENAME TO old_laps")
+    await app.execute("CREATE TABLE laps (id int)")
+    try:
+        with pytest.raises(StaleError):
+            await run.steps()
+    finally:
+        await app.execute("DROP TABLE old_laps")
+
+
+async def test_its_progress_is_told(lab: PgLab, app: asyncpg.Connection) -> None:
+    async with session(lab.server, application="holder") as holder:
+        await holder.execute("BEGIN")
+        await holder.execute("LOCK TABLE laps IN SHARE ROW EXCLUSIVE MODE")
+        run = await drafted(Vacuum(), surroundings(lab.server, dwell=0.01), TABLE)
+        task = asyncio.create_task(run.steps())
+        async with asyncio.timeout(10):
+            while not run.told:
+                await asyncio.sleep(0.02)
+        await holder.execute("ROLLBACK")
+        await task
+        assert run.told[0] == "waiting"

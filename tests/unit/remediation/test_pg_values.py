@@ -45,8 +45,10 @@ def test_a_quote_is_doubled() -> None:
     [
         ("9MB", "integer", "kB", "9216"), ("9.5MB", "integer", "kB", "9728"), ("1GB", "integer", "8kB", "131072"),
         ("0.1h", "integer", "s", "360"), (" 5 min ", "integer", "ms", "300000"), ("-1", "integer", "kB", "-1"),
-        ("2500us", "real", "ms", "2.5"), ("0.50", "real", None, "0.5"), ("0", "integer", "ms", "0"), ("1500us", "integer", "ms", "2"),
-        ("500us", "integer", "ms", "0"), ("100", "integer", "MB", "100"), ("YES", "bool", None, "on"), ("0", "bool", None, "off"),
+        ("2500us", "real", "ms", "2.5"), ("0.50", "real", None, "0.5"), ("0", "integer", "ms", "0"),
+        ("1500us", "integer", "ms", "2"),
+        ("500us", "integer", "ms", "0"), ("100", "integer", "MB", "100"), ("YES", "bool", None, "on"),
+        ("0", "bool", None, "off"),
     ],
 )  # fmt: skip
 def test_values_in_the_parameters_own_unit(text: str, vartype: str, unit: str | None, value: str) -> None:
@@ -55,7 +57,8 @@ def test_values_in_the_parameters_own_unit(text: str, vartype: str, unit: str | 
 
 @pytest.mark.parametrize(
     ("text", "vartype", "unit"),
-    [("9mb", "integer", "kB"), ("9MB", "integer", "ms"), ("9MB", "integer", None), ("", "integer", "kB"), ("1e3", "integer", None),
+    [("9mb", "integer", "kB"), ("9MB", "integer", "ms"), ("9MB", "integer", None), ("", "integer", "kB"),
+     ("1e3", "integer", None),
      ("0x10", "integer", None), ("NaN", "real", None), ("inf", "real", None), ("maybe", "bool", None), ("x", "string", None),
      ("٣", "integer", None), ("1 000", "integer", None), ("5m", "integer", "ms")],
 )  # fmt: skip

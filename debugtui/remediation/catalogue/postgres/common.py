@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from debugtui.config.redaction import redact
 from debugtui.model.plan import Guard, GuardStatus
+from debugtui.model.source import Problem
 from debugtui.model.target import Target
 from debugtui.model.text import clean, line
 from debugtui.remediation.base import PlanError, StaleError, StepError
+from debugtui.remediation.catalogue.postgres import index_state
 from debugtui.remediation.catalogue.postgres.index_state import Ask, check_database
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
+from debugtui.sources.base import SourceError
 from debugtui.sources.postgres.dsn import DsnError, parse_dsn
 
 if TYPE_CHECKING:
@@ -44,6 +47,36 @@ _TOKEN = re.compile(
     r"|(?P<number>\d[\w.]*)",
     re.DOTALL,
 )
+
+
+#: The oldest version whose functions and views are used here.
+OLDEST_VERSION = 140_000
+
+
+def asker(eyes: Eyes, database: str) -> Ask:
+    """Return what asks one database with the monitoring role; what the server refuses is a `SourceError`."""
+    plain = index_state.asker(eyes, database)
+
+    async def ask(sql: str, *args: object) -> Sequence[Any]:
+        import asyncpg
+
+        try:
+            return await plain(sql, *args)
+        except asyncpg.PostgresError as error:
+            raise SourceError(Problem(f"the server refused to be asked: {show(str(error), 300)}")) from error
+
+    return ask
+
+
+async def supported(ask: Ask) -> None:
+    """See that the server is new enough.
+
+    Raises:
+        PlanError: it is not.
+    """
+    version = (await ask("SELECT current_setting('server_version_num')::int AS version"))[0]["version"]
+    if version < OLDEST_VERSION:
+        raise PlanError(f"this repair needs PostgreSQL {OLDEST_VERSION // 10_000} or newer, this is {version // 10_000}")
 
 
 def session_of(eyes: Eyes, target: Target) -> tuple[str, int]:
@@ -109,11 +142,6 @@ def stamp(at: datetime | None) -> str:
 def unstamp(text: object) -> datetime | None:
     """Return the moment of a `stamp`."""
     return datetime.fromisoformat(str(text)) if text else None
-
-
-def version_of(number: int) -> str:
-    """Return `15` for 150018."""
-    return str(number // 10_000)
 
 
 # --- the repair role

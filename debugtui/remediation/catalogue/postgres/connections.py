@@ -33,6 +33,7 @@ from debugtui.remediation.catalogue.postgres.common import (
     FAIL,
     PASS,
     UNKNOWN,
+    asker,
     limits,
     literal,
     may_signal,
@@ -43,11 +44,12 @@ from debugtui.remediation.catalogue.postgres.common import (
     send,
     show,
     stamp,
+    supported,
     unstamp,
     whole_database,
 )
 from debugtui.remediation.catalogue.postgres.concurrently import shown
-from debugtui.remediation.catalogue.postgres.index_state import Ask, asker
+from debugtui.remediation.catalogue.postgres.index_state import Ask
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.guards.backup import span
@@ -125,6 +127,7 @@ class FreeConnections(Remediation):
         """See `Remediation.draft`."""
         database, whole = whole_database(eyes, target)
         ask = asker(eyes, database)
+        await supported(ask)
         application = params["application"]
         if not application:
             raise PlanError("an application without a name cannot be told from others")

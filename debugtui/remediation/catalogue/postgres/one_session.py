@@ -24,6 +24,7 @@ from debugtui.remediation.base import (
 )
 from debugtui.remediation.catalogue.postgres import session_guards as guards
 from debugtui.remediation.catalogue.postgres.common import (
+    asker,
     limits,
     may_signal,
     moment,
@@ -32,10 +33,11 @@ from debugtui.remediation.catalogue.postgres.common import (
     session_of,
     show,
     stamp,
+    supported,
     unstamp,
 )
 from debugtui.remediation.catalogue.postgres.concurrently import shown
-from debugtui.remediation.catalogue.postgres.index_state import Ask, asker
+from debugtui.remediation.catalogue.postgres.index_state import Ask
 from debugtui.remediation.catalogue.postgres.session_state import (
     Found,
     Waits,
@@ -75,6 +77,7 @@ class OfOneSession(Remediation):
         """See `Remediation.draft`."""
         database, pid = session_of(eyes, target)
         ask = asker(eyes, database)
+        await supported(ask)
         found = await find_session(ask, pid)
         waits = await read_waits(ask, found.version)
         judged = (

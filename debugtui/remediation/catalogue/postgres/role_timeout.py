@@ -32,6 +32,7 @@ from debugtui.remediation.base import (
 from debugtui.remediation.catalogue.postgres.common import (
     FAIL,
     PASS,
+    asker,
     limits,
     literal,
     no_role,
@@ -39,11 +40,12 @@ from debugtui.remediation.catalogue.postgres.common import (
     repairing,
     send,
     show,
+    supported,
     whole_database,
 )
 from debugtui.remediation.catalogue.postgres.concurrently import shown
 from debugtui.remediation.catalogue.postgres.guc_value import ValueFormatError, number, plain
-from debugtui.remediation.catalogue.postgres.index_state import Ask, asker
+from debugtui.remediation.catalogue.postgres.index_state import Ask
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
@@ -150,6 +152,7 @@ class RoleTimeout(Remediation):
         """See `Remediation.draft`."""
         database, whole = whole_database(eyes, target)
         ask = asker(eyes, database)
+        await supported(ask)
         name, text = params["name"].strip().lower(), params["value"].strip()
         wanted = _wanted(name, text)
         text = wanted if name == CONNECTION_LIMIT else text

@@ -10,8 +10,8 @@ from datetime import datetime
 from debugtui.model.postgres import LockNode, PreparedTransaction, Session
 from debugtui.model.text import decode
 from debugtui.remediation.base import PlanError, Sample
-from debugtui.remediation.catalogue.postgres.common import masked, show, stamp
-from debugtui.remediation.catalogue.postgres.index_state import Ask, asker
+from debugtui.remediation.catalogue.postgres.common import asker, masked, show, stamp
+from debugtui.remediation.catalogue.postgres.index_state import Ask
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.guards.backup import span
 from debugtui.sources.postgres import queries

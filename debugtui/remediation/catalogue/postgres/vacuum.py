@@ -32,10 +32,19 @@ from debugtui.remediation.base import (
     Undo,
 )
 from debugtui.remediation.catalogue.postgres import vacuum_guards as guards
-from debugtui.remediation.catalogue.postgres.common import repairing, send, show, stamp, unstamp, whole_database
+from debugtui.remediation.catalogue.postgres.common import (
+    asker,
+    repairing,
+    send,
+    show,
+    stamp,
+    supported,
+    unstamp,
+    whole_database,
+)
 from debugtui.remediation.catalogue.postgres.concurrently import marks, shown
 from debugtui.remediation.catalogue.postgres.index_guards import primary
-from debugtui.remediation.catalogue.postgres.index_state import Ask, Table, asker, find_table, someone_works
+from debugtui.remediation.catalogue.postgres.index_state import Ask, Table, find_table, someone_works
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.guards.backup import size_text, span
@@ -111,6 +120,7 @@ class Vacuum(Remediation):
         """See `Remediation.draft`."""
         database, whole = whole_database(eyes, target)
         ask = asker(eyes, database)
+        await supported(ask)
         table = await find_table(ask, params["table"])
         full = _yes(params)
         stats = await _stats(ask, table.oid)
