@@ -98,8 +98,9 @@ async def test_an_older_line_comes_back_to_the_letter(
     async with pg_lab(server, tmp_path) as lab:
         plan = await lab.plan("set_parameter", params={"name": "checkpoint_timeout", "value": "10min"})
         assert plan.refusals == ()
-        assert guard(plan, "config_files").status is (PASS if sees else UNKNOWN)
-        assert plan.risk.cls == (1 if sees else 2)
+        assert guard(plan, "config_files").status is PASS
+        assert ("step 1" in guard(plan, "config_files").why) is not sees
+        assert plan.risk.cls == 1
         done = await lab.apply(plan)
         assert done.state is State.VERIFIED, done.says
         assert await value(server, "SHOW checkpoint_timeout") == "10min"
@@ -138,8 +139,11 @@ async def test_a_change_that_waits_in_the_files_refuses(lab: PgLab) -> None:
         file.write_text(kept)
 
 
-async def test_broken_files_are_found_by_the_step_where_monitoring_may_not_look(
-    server: PostgresServer, admin: asyncpg.Connection, tmp_path: Path
+@pytest.mark.parametrize(
+    ("line", "says"), [("no_such_parameter = 1\n", "error"), ("random_page_cost = 3\n", "random_page_cost")]
+)
+async def test_what_is_wrong_in_the_files_is_found_by_the_step_where_monitoring_may_not_look(
+    server: PostgresServer, admin: asyncpg.Connection, tmp_path: Path, line: str, says: str
 ) -> None:
     file = server.data / "postgresql.conf"
     kept = file.read_text()
@@ -147,9 +151,10 @@ async def test_broken_files_are_found_by_the_step_where_monitoring_may_not_look(
         plan = await lab.plan("set_parameter", params=WORK_MEM)
         assert plan.refusals == ()
         try:
-            file.write_text(kept + "no_such_parameter = 1\n")
+            file.write_text(kept + line)
             done = await lab.apply(plan)
             assert done.state is State.FAILED, done.says
+            assert says in done.says
             assert lines(server) == []
         finally:
             file.write_text(kept)
@@ -284,9 +289,16 @@ async def test_a_repair_role_without_the_grants_is_told(
             assert "GRANT EXECUTE ON FUNCTION pg_reload_conf() TO tuner" in found.why
             await admin.execute("GRANT ALTER SYSTEM ON PARAMETER work_mem TO tuner")
             await admin.execute("GRANT EXECUTE ON FUNCTION pg_reload_conf() TO tuner")
-            done = await lab.run("set_parameter", **WORK_MEM)
+            plan = await lab.plan("set_parameter", params=WORK_MEM)
+            assert guard(plan, "config_files").status is UNKNOWN  # neither role may read the files
+            assert plan.risk.cls == 2
+            done = await lab.apply(plan)
             assert done.state is State.VERIFIED, done.says
             assert (await lab.back(done)).state is State.ROLLED_BACK
+            await admin.execute("ALTER SYSTEM SET work_mem = '5MB'")
+            await admin.execute("SELECT pg_reload_conf()")
+            await asyncio.sleep(0.3)
+            assert guard(await lab.plan("set_parameter", params=WORK_MEM), "old_value").status is UNKNOWN
     finally:
         await admin.execute("DROP OWNED BY tuner")
         await admin.execute("REVOKE ALL ON PARAMETER work_mem FROM tuner")

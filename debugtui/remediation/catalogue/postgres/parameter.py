@@ -105,14 +105,15 @@ class SetParameter(Remediation):
         if same(wanted, found.value, found.vartype) and not found.pending_restart:
             raise NothingToDoError(f"{found.name} is {found.readable} already")
         text = params["value"].strip()
+        later = not found.sees_files and await guards.repair_sees_files(ask, eyes, database)
         judged = (
             guards.allowed(found),
             guards.no_restart(found),
             await guards.within_bounds(ask, eyes, database, found, wanted),
             await guards.no_override(ask, found),
-            await guards.config_files(ask, found),
-            await guards.nothing_else_waits(ask, found),
-            guards.old_value(found),
+            await guards.config_files(ask, found, later=later),
+            await guards.nothing_else_waits(ask, found, later=later),
+            guards.old_value(found, later=found.sees_files or later),
             await guards.may_alter(ask, eyes, database, found),
         )
         return Draft(

@@ -22,6 +22,11 @@ from debugtui.remediation.guards.backup import size_text
 
 _READ = "pg_settings, read just now"
 
+_SEES_FILES = """
+SELECT has_table_privilege($1::name, 'pg_file_settings', 'SELECT')
+       AND has_function_privilege($1::name, 'pg_show_all_file_settings()', 'EXECUTE') AS sees
+"""
+
 # Both functions want a plain role name; the first one is new in PostgreSQL 15.
 _MAY = """
 SELECT has_parameter_privilege($1, $2, 'ALTER SYSTEM') AS sets,
@@ -97,36 +102,51 @@ async def no_override(ask: Ask, parameter: Parameter) -> Guard:
     return Guard(name, FAIL, why, f"source {parameter.source}, {_READ}")
 
 
-async def config_files(ask: Ask, parameter: Parameter) -> Guard:
-    """The files hold no error: with one, a reload applies nothing and still says that it did. Not critical: step 1 looks."""
+async def repair_sees_files(ask: Ask, eyes: Eyes, database: str) -> bool:
+    """Whether the repair role may read the configuration files; then step 1 looks at them before it changes anything."""
+    user, role = await repair_role(ask, eyes, database)
+    return role is not None and bool((await ask(_SEES_FILES, user))[0]["sees"])
+
+
+def _unseen(name: str, what: str, *, later: bool) -> Guard:
+    if later:
+        why = f"step 1 reads the files with the repair role before it changes anything, and stops there if {what}"
+        return Guard(name, PASS, why, "the monitoring role may not read pg_file_settings; the repair role may")
+    why = f"neither the monitoring role nor the repair role may read pg_file_settings: whether {what} is not known"
+    hint = "GRANT SELECT ON pg_file_settings and EXECUTE ON FUNCTION pg_show_all_file_settings()"
+    return Guard(name, UNKNOWN, why, hint, critical=False)
+
+
+async def config_files(ask: Ask, parameter: Parameter, *, later: bool) -> Guard:
+    """The files hold no error: with one, a reload applies nothing and still says that it did. `later`: step 1 looks."""
     name = "config_files"
     if not parameter.sees_files:
-        why = "the monitoring role may not read pg_file_settings; the repair role looks before it changes anything"
-        hint = "GRANT SELECT ON pg_file_settings and EXECUTE ON FUNCTION pg_show_all_file_settings()"
-        return Guard(name, UNKNOWN, why, hint, critical=False)
+        return _unseen(name, "they hold an error", later=later)
     if errors := await file_errors(ask):
         return Guard(name, FAIL, "the configuration files hold an error: a reload would not apply what they say", errors[0])
     return Guard(name, PASS, "the configuration files hold no error", "pg_file_settings, read just now")
 
 
-async def nothing_else_waits(ask: Ask, parameter: Parameter) -> Guard:
-    """No other change waits in the files: the reload would apply it, too."""
+async def nothing_else_waits(ask: Ask, parameter: Parameter, *, later: bool) -> Guard:
+    """No other change waits in the files: the reload would apply it, too. `later`: step 1 looks."""
     name = "nothing_else_waits"
     if not parameter.sees_files:
-        why = "the monitoring role may not read pg_file_settings: other changes may wait in the files"
-        return Guard(name, UNKNOWN, why, "the reload would apply them as well", critical=False)
+        return _unseen(name, "another change waits in them", later=later)
     if waiting := await waiting_changes(ask):
         why = f"{', '.join(waiting[:5])} changed in the files and not loaded yet: the reload would apply that, too"
         return Guard(name, FAIL, why, f"{len(waiting)} of them, read just now")
     return Guard(name, PASS, "nothing else in the files waits for a reload", "pg_file_settings, read just now")
 
 
-def old_value(parameter: Parameter) -> Guard:
+def old_value(parameter: Parameter, *, later: bool) -> Guard:
     """The line that stands there now is known: without it nothing could be taken back exactly."""
     name = "old_value"
     if not parameter.auto_known:
         why = f"whether {AUTO} holds a line for it is not known: the monitoring role needs pg_read_all_settings"
         return Guard(name, UNKNOWN, why, f"its source is {parameter.source}")
+    if not parameter.auto_exact and not later:
+        why = f"nobody may read the line of {AUTO}, so it could not be restored to the letter"
+        return Guard(name, UNKNOWN, why, "neither the monitoring role nor the repair role may read pg_file_settings")
     if parameter.auto is None:
         return Guard(name, PASS, f"{AUTO} has no line for it: the rollback removes ours", "read just now")
     return Guard(

@@ -32,6 +32,7 @@ from debugtui.remediation.catalogue.postgres.parameter_state import (
     PARAMETER,
     file_errors,
     find_parameter,
+    waiting_changes,
 )
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
@@ -73,6 +74,8 @@ async def write(hands: Hands, data: Mapping[str, Any], before: tuple[str, ...], 
         if row["sees_files"]:
             if errors := await connection.fetch(FILE_ERRORS, timeout=STATEMENT_S):
                 raise StepError(f"the configuration files hold an error: {show(errors[0]['error'], 200)}", changed=False)
+            if waiting := await waiting_changes(connection.fetch):
+                raise StepError(f"{', '.join(waiting[:5])} changed in the files and not loaded yet", changed=False)
             old = _text(await connection.fetch(AUTO_LINE, name, timeout=STATEMENT_S))
             _compare(data, old, row["unit"])
             facts["old_line"] = old
