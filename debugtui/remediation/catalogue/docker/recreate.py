@@ -26,7 +26,7 @@ from debugtui.remediation.base import (
     Spec,
     Undo,
 )
-from debugtui.remediation.catalogue.docker import guards
+from debugtui.remediation.catalogue.docker import guards, recreate_guards
 from debugtui.remediation.catalogue.docker.common import Box, find, row_of
 from debugtui.remediation.catalogue.docker.environment import recorded, released, wanted
 from debugtui.remediation.catalogue.docker.likeness import PLAN_LABEL, described, described_after, likeness
@@ -42,9 +42,6 @@ LONGEST_WATCH = 3600
 
 #: Seconds that the old container is watched after it came back.
 BACK_WATCH = 20
-
-#: Labels by which somebody else says that the container is theirs to make.
-_MANAGERS = {"com.docker.swarm.service.id": "Docker Swarm", "io.kubernetes.container.name": "Kubernetes"}
 
 #: Images whose new version may change the files of the old one for good.
 _DATABASES = re.compile(
@@ -107,6 +104,14 @@ class Recreate(Remediation):
         other = new["Id"] != box.text("Image")
         health = _health(made.body.get("Healthcheck") or config_of(new).get("Healthcheck"))
         stop = _rule(box, image, other=other)
+        watched = {
+            "seal": sealed(key, settings(box)),
+            "has_health": bool(health),
+            "health_span": health,
+            "watch_s": max(box.watch_s, health, least),
+            "revert_by": program,
+            "socket": eyes.docker_socket,
+        }
         says = f"{line(image, 200)} ({str(new['Id'])[:19]})"
         after = described_after(box, made, config_of(new), says, key)
         return Draft(
@@ -115,35 +120,19 @@ class Recreate(Remediation):
             solution=f"make it anew with {_what(image, changes, other=other)}; the old one is kept for the way back",
             factors=_factors(box, around, stop=stop, other=other),
             identity={**box.identity(), "settings": sealed(key, settings(box)), "image": str(new["Id"])},
-            data={
-                "id": box.id,
-                "name": box.name,
-                "started": box.identity()["started"],
-                "policy": box.policy,
-                "was_up": box.running or box.looping,
-                "stop_timeout": box.stop_timeout,
-                "image": image,
-                "image_id": str(new["Id"]),
-                "env": env,
-                "seal": sealed(key, settings(box)),
-                "has_health": bool(health),
-                "health_span": health,
-                "watch_s": max(box.watch_s, health, least),
-                "revert_by": program,
-                "socket": eyes.docker_socket,
-            },
+            data={**_data(box), "image": image, "image_id": str(new["Id"]), "env": env, **watched},
             diff=(DiffPart(f"container {box.shown}", "yaml", described(box, key), after),),
             guards=(
                 guards.not_auto_remove(box),
                 guards.not_being_removed(box),
                 guards.not_paused(box),
-                _not_managed(box),
+                recreate_guards.not_managed(box),
                 await guards.logs_read(eyes, box),
-                _image_local(old, new),
-                _network_shared(around),
+                recreate_guards.image_local(old, new),
+                recreate_guards.network_shared(around),
                 around.replicas(box),
                 around.guard(),
-                _dead_man(program),
+                recreate_guards.dead_man(program),
             ),
             irreversible=_for_good(box),
             mitigations=_ways_out(box, stop),
@@ -186,6 +175,17 @@ class Recreate(Remediation):
             why = f"{line(swap.name, 80)} is another container by now: it was made anew since"
             return (Guard("old_container", guards.FAIL, why, f"id {named.id[:12]}"),)
         return (Guard("old_container", guards.PASS, "the old container is kept, and its name is free for it", f"{old.shown}"),)
+
+
+def _data(box: Box) -> dict[str, object]:
+    return {
+        "id": box.id,
+        "name": box.name,
+        "started": box.identity()["started"],
+        "policy": box.policy,
+        "was_up": box.running or box.looping,
+        "stop_timeout": box.stop_timeout,
+    }
 
 
 def _watch(text: str) -> int:
@@ -268,38 +268,6 @@ def _factors(box: Box, around: guards.Neighbours, *, stop: str, other: bool) -> 
         blocking=Factor(0, "nothing waits for it but its clients"),
         verifiability=guards.verifiability(box),
     )
-
-
-def _not_managed(box: Box) -> Guard:
-    for label, manager in _MANAGERS.items():
-        if box.label(label):
-            why = f"{manager} made it, and would make it again its own way"
-            return Guard("not_managed", guards.FAIL, why, f"label {label}")
-    says = f"Compose project {line(box.project, 80)}" if box.project else "no label of Swarm or Kubernetes"
-    return Guard("not_managed", guards.PASS, "no orchestrator owns it", says)
-
-
-def _image_local(old: Mapping[str, Any], new: Mapping[str, Any]) -> Guard:
-    says = f"old {str(old['Id'])[:19]}, new {str(new['Id'])[:19]}, read just now"
-    return Guard(
-        "image_local", guards.PASS, "the host holds both images: nothing is pulled, and the way back needs nothing", says
-    )
-
-
-def _network_shared(around: guards.Neighbours) -> Guard:
-    sharing = [one for one in around.dependants if "uses its network" in one]
-    if sharing:
-        why = f"{sharing[0]}: it would stay in the old one's network"
-        return Guard("network_shared", guards.FAIL, why, f"{len(sharing)} containers")
-    return Guard("network_shared", guards.PASS, "no other container lives in its network", "NetworkMode of all containers")
-
-
-def _dead_man(program: str) -> Guard:
-    if program:
-        why = f"should the link be lost half-way, the host brings the old one back by itself ({program})"
-        return Guard("dead_man", guards.PASS, why, "tried just now", critical=False)
-    why = "the host has neither docker nor curl for the engine's socket: a lost link could leave it down"
-    return Guard("dead_man", guards.UNKNOWN, why, "tried just now", critical=False)
 
 
 def _for_good(box: Box) -> tuple[str, ...]:
