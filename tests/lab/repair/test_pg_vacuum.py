@@ -15,6 +15,7 @@ from debugtui.remediation.base import NothingToDoError, PlanError, StaleError
 from debugtui.remediation.catalogue.postgres import vacuum, vacuum_guards
 from debugtui.remediation.catalogue.postgres.vacuum import Vacuum
 from debugtui.remediation.risk import letters
+from debugtui.sources.base import SourceError
 from tests.lab.repair.pg_desk import PgLab, guard, pg_lab, session, value
 from tests.lab.repair.pg_tools import drafted, surroundings
 from tests.services.postgres_server import PostgresServer, running_server, wait_until_blocked
@@ -131,6 +132,16 @@ async def test_success_that_removed_nothing_does_not_verify(lab: PgLab, app: asy
         done = await lab.run("vacuum", **TABLE)
         assert done.state is State.UNKNOWN, done.says
         assert done.checks[0].verdict == "fail"
+
+
+async def test_a_table_behind_a_strong_lock_cannot_be_planned(lab: PgLab, app: asyncpg.Connection) -> None:
+    await app.execute("BEGIN")
+    await app.execute("LOCK TABLE laps IN ACCESS EXCLUSIVE MODE")
+    try:
+        with pytest.raises(SourceError, match="strong lock"):
+            await lab.plan("vacuum", params=TABLE)
+    finally:
+        await app.execute("ROLLBACK")
 
 
 async def test_full_is_stopped(lab: PgLab) -> None:

@@ -62,6 +62,11 @@ def asker(eyes: Eyes, database: str) -> Ask:
 
         try:
             return await plain(sql, *args)
+        except asyncpg.LockNotAvailableError as error:
+            hint = "end that lock first: postgres.terminate_session for whoever is at its root"
+            raise SourceError(
+                Problem("somebody holds, or waits for, a strong lock on it: it cannot even be looked at", hint)
+            ) from error
         except asyncpg.PostgresError as error:
             raise SourceError(Problem(f"the server refused to be asked: {show(str(error), 300)}")) from error
 
