@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from debugtui.alerts.book import AlertBook
+from debugtui.config.paths import config_file
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import FleetView, Kind
@@ -168,6 +169,10 @@ class DebugTui(Console):
             clock=self.clock,
             libvirt=getattr(self._demo, "libvirt_opener", None),
         )
+        if self._demo is None:
+            folder = (self._config_path or config_file()).parent / "remediations"
+            for problem in await asyncio.to_thread(import_module("debugtui.remediation.registry").load_own, folder):
+                self.say(f"not used: {problem}", "warn")
         flow_module = await asyncio.to_thread(import_module, "debugtui.screens.repair.flow")
         self.repairs = flow_module.RepairFlow(self, self.desk)
         self.run_worker(self._tell_unended(), name="unended", exit_on_error=False)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from debugtui.config import paths
 from debugtui.config.load import ConfigError, load
 from debugtui.config.models import Config
 from debugtui.config.redaction import redact
@@ -48,10 +49,18 @@ def _end(says: str, code: int) -> NoReturn:
 
 
 def _config(context: click.Context) -> Config:
+    _load_own(context)
     try:
         return load(context.obj["config"])
     except ConfigError as error:
         _end(str(error), USAGE)
+
+
+def _load_own(context: click.Context) -> None:
+    """Read the user's own remediations, beside the configuration file; name the broken ones."""
+    file: Path = context.obj["config"] or paths.config_file()
+    for problem in registry.load_own(file.parent / "remediations"):
+        click.echo(redact(f"not used: {problem}"), err=True)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -110,8 +119,10 @@ def _print_json(document: object) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--layer", help="Only this layer: postgres, docker, libvirt, system...")
-def remediations(as_json: bool, layer: str | None) -> None:
+@click.pass_context
+def remediations(context: click.Context, /, as_json: bool, layer: str | None) -> None:
     """List what can be repaired: parameters, risk, what is exact to undo, guards."""
+    _load_own(context)
     specs = [remediation.spec for remediation in registry.everything(layer)]
     if not as_json:
         for line in plan_text.spec_lines(specs):

@@ -82,6 +82,7 @@ class Spec:
         undo: see `Undo`.
         undo_says: what the rollback restores, or why there is none.
         guards: the names of its guards.
+        kind: kind of the targets; the part of the name before the dot where empty.
     """
 
     name: str
@@ -93,11 +94,12 @@ class Spec:
     undo: Undo
     undo_says: str
     guards: tuple[str, ...]
+    kind: str = ""
 
     @property
     def layer(self) -> str:
-        """The part of the name before the dot; also the kind of the targets."""
-        return self.name.partition(".")[0]
+        """The kind of the targets."""
+        return self.kind or self.name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ class Engine:
         return await self._whole(run, self._settle(run, decision, decide))
 
     def _run(self, plan: Plan, approval: Approval, tell: Tell, number: str) -> Run:
-        return Run(plan, approval, self._journal, self._audit, self._records, self._around.clock, tell, number)
+        parts = (self._journal, self._audit, self._records, self._around.clock, tell, number)
+        return Run(plan, approval, *parts, git=self._around.config.repair.git)
 
     async def _whole(self, run: Run, work: Coroutine[Any, Any, Progress]) -> Progress:
         """Run to the end whatever happens. Being cancelled means: stop after this step."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from debugtui.remediation.base import Remediation
 
@@ -48,25 +50,43 @@ CATALOGUE: dict[str, tuple[str, str]] = {
 }
 
 
+#: The user's own, by name; see `load_own`.
+_own: dict[str, Remediation] = {}
+
+
 class UnknownRemediationError(LookupError):
     """There is no remediation of that name; the message names the nearest."""
 
 
-@cache
 def get(name: str) -> Remediation:
     """Return one remediation.
 
     Raises:
         UnknownRemediationError: there is none of that name.
     """
+    if name in _own:
+        return _own[name]
     if name not in CATALOGUE:
-        import difflib
-
-        near = difflib.get_close_matches(name, CATALOGUE, 1)
+        near = difflib.get_close_matches(name, [*CATALOGUE, *_own], 1)
         raise UnknownRemediationError(f"no remediation {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> Remediation:
     module, kind = CATALOGUE[name]
     made: Remediation = getattr(import_module(f"{_ROOM}.{module}"), kind)()
     return made
+
+
+def load_own(folder: Path) -> tuple[str, ...]:
+    """Read the user's own remediations of a folder, instead of those read before; return what is wrong with its files."""
+    from debugtui.remediation.custom.load import load_folder
+
+    found, problems = load_folder(folder)
+    _own.clear()
+    _own.update({remediation.spec.name: remediation for remediation in found})
+    return problems
 
 
 def everything(layer: str | None = None) -> Iterator[Remediation]:
@@ -74,3 +94,4 @@ def everything(layer: str | None = None) -> Iterator[Remediation]:
     for name in CATALOGUE:
         if layer in (None, name.partition(".")[0]):
             yield get(name)
+    yield from (remediation for remediation in _own.values() if layer in (None, remediation.spec.layer))

@@ -21,7 +21,7 @@ from debugtui.model.execution import (
 from debugtui.model.plan import Plan
 from debugtui.model.text import line
 from debugtui.remediation.base import LiveStep
-from debugtui.remediation.record import write_record
+from debugtui.remediation.record import commit_record, write_record
 from debugtui.storage.audit import AuditLog
 from debugtui.storage.journal import Journal
 from debugtui.storage.problems import StorageError
@@ -50,6 +50,7 @@ class Run:
 
     Attributes:
         number: its id; empty before the journal knows it.
+        git: the record is committed to the git work tree it lies in.
         sent: something was sent to the target: from here on nothing may be forgotten.
         results: what the steps left.
         lost: why the journal or the audit log could not be written after something was sent.
@@ -63,6 +64,7 @@ class Run:
     clock: Clock
     tell: Callable[[Progress], None]
     number: str
+    git: bool = False
     begun: bool = False
     sent: bool = False
     results: dict[str, object] = field(default_factory=dict)
@@ -143,7 +145,12 @@ class Run:
             if execution is None:
                 return ""
             folder, about = self.records, (self.plan, self.approval, self.progress)
-            return str(await asyncio.to_thread(write_record, folder, execution, *about, head=self.audit.head))
+            path = await asyncio.to_thread(write_record, folder, execution, *about, head=self.audit.head)
+            if self.git:
+                subject = f"{self.plan.remediation} on {self.plan.target}: {self.progress.state.value}"
+                if problem := await asyncio.to_thread(commit_record, path, subject):
+                    self.show(says=f"{self.progress.says} (its record is not committed: {problem})")
+            return str(path)
         except (StorageError, OSError) as error:
             _log.error("no record of %s: %s", self.number, error)
             return ""
