@@ -163,23 +163,21 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
     def on_mount(self) -> None:
         """Fill the tabs; those who refuse show why first."""
         plan = self._plan
-        for number, text in enumerate(
-            (
-                Content("comparing…"),
-                words.steps(plan),
-                words.rollback(plan, self._undo_says),
-                words.guards(plan.guards),
-                words.checks(plan),
-                words.risk(plan),
-            )
-        ):
-            self.query_one(f"#text-{number}", Static).update(text)
+        self._fill(0, Content("comparing…"))
+        self._fill(1, words.steps(plan))
+        self._fill(2, words.rollback(plan, self._undo_says))
+        self._fill(3, words.guards(plan.guards))
+        self._fill(4, words.checks(plan))
+        self._fill(5, words.risk(plan))
         self.run_worker(self._compare, name="diff", thread=True, exit_on_error=False)
         first = "Risk" if plan.risk.cls >= RiskClass.STOP else "Guards" if plan.refusals else "Diff"
         self._show(TABS.index(first))
         if self.approvable:
             self.set_timer(self._first_look, self._looked)
         self.set_interval(1.0, self._tick)
+
+    def _fill(self, number: int, text: Content) -> None:
+        self.query_one(f"#text-{number}", Static).update(text)
 
     def _compare(self) -> None:
         found = [(part.title, part.language, pairs(part.before, part.after)) for part in self._plan.diff]
@@ -198,7 +196,7 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
             parts.append(side_by_side(found, width) if wide else unified(found, language))
             parts.append(Content(""))
         text = words.lines(parts[:-1]) if parts else Content("Nothing that can be shown as text differs.")
-        self.query_one("#text-0", Static).update(text)
+        self._fill(0, text)
 
     def on_resize(self, _event: Resize) -> None:
         """Compare again for the new width."""

@@ -35,7 +35,7 @@ class ExecutionScreen(ModalScreen[None]):
     AUTO_FOCUS = "VerticalScroll"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "Back", id="ask.no"),
-        Binding("ctrl+c", "stop", "Stop after this step", id="execution.stop"),
+        Binding("ctrl+c", "stop", "Stop after this step", id="ask.stop"),
     ]
 
     def __init__(self, running: Running) -> None:

@@ -41,7 +41,7 @@ class ExecutionsScreen(ModalScreen["Execution | None"]):
         box.border_title = Content("Executions")
         with box:
             if self._executions:
-                yield OptionList(*(Option(_line(one), id=one.id) for one in self._executions), compact=True)
+                yield OptionList(*(Option(entry_text(one), id=one.id) for one in self._executions), compact=True)
             else:
                 yield Static(Content("Nothing was executed yet."))
             yield Static(Content("enter open   esc back"), classes="keys")
@@ -56,7 +56,7 @@ class ExecutionsScreen(ModalScreen["Execution | None"]):
         self.dismiss(None)
 
 
-def _line(one: Execution) -> Content:
+def entry_text(one: Execution) -> Content:
     word, style = words.OUTCOME.get(one.state, (f"▸ {one.state.value}: not ended", "bold $text-warning"))
     return Content.assemble(
         (f"{one.started_at.astimezone():%Y-%m-%d %H:%M:%S}  ", "$text-muted"),
@@ -95,7 +95,7 @@ class UnendedScreen(ModalScreen["Decision | str | None"]):
         box = Vertical()
         box.border_title = Content(f"{safe(one.remediation)}  {safe(str(one.target))}")
         with box:
-            yield Static(_line(one))
+            yield Static(entry_text(one))
             yield Static(
                 Content("It did not end. Nothing is sent twice: the target itself is looked at first."), classes="muted"
             )

@@ -55,7 +55,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             yield Static(Content(safe(self._spec.summary)), classes="muted")
             with VerticalScroll(can_focus=False):
                 for number, parameter in enumerate(self._fields):
-                    yield Label(Content(_label(parameter)))
+                    yield Label(Content(_question(parameter)))
                     yield Input(self._value(parameter), id=f"field-{number}", compact=True)
             yield Static(Content(safe(self._says)), id="says", classes="error")
             yield Static(Content("enter plan it   tab next field   esc back"), classes="keys")
@@ -95,7 +95,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         self.dismiss(None)
 
 
-def _label(parameter: Parameter) -> str:
+def _question(parameter: Parameter) -> str:
     name = f"{parameter.name} (KEY=VALUE ...)" if parameter.prefix else parameter.name
     need = "" if parameter.required else "  optional"
     return safe(f"{name}: {parameter.help}{need}")
