@@ -27,13 +27,14 @@ from debugtui.model.plan import (
     fingerprint,
 )
 from debugtui.model.postgres import PostgresReading
-from debugtui.model.source import HostView
+from debugtui.model.source import HostView, Problem
 from debugtui.model.target import Target
 from debugtui.model.text import line
 from debugtui.remediation import registry, risk
 from debugtui.remediation.base import Draft, Factor, Job, PlanError, Remediation, Spec
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.quiet_hours import within_peak
+from debugtui.sources.base import SourceError
 
 #: How long a plan may be approved after it was made. The approval itself expires sooner (`approvals.EXPIRY_S`).
 PLAN_LIFE = timedelta(minutes=15)
@@ -91,7 +92,7 @@ async def _plan(
     params = check_params(spec, params)
     if target.kind != spec.layer:
         raise PlanError(f"{spec.name} is for {spec.target}, not for {target}")
-    draft = await remediation.draft(eyes, target, params)
+    draft = await _drafted(remediation, eyes, target, params)
     if not draft.guards:
         raise PlanError(f"{spec.name} has no guard: a fault of that remediation")
     taken_at = eyes.clock.now()
@@ -124,6 +125,16 @@ async def _plan(
         made_at=made_at,
         expires_at=made_at + PLAN_LIFE,
     )
+
+
+async def _drafted(remediation: Remediation, eyes: Eyes, target: Target, params: Mapping[str, str]) -> Draft:
+    try:
+        return await remediation.draft(eyes, target, params)
+    except Exception as error:
+        # The client libraries are not loaded here; what a server or libvirt refuses is known by where it comes from.
+        if type(error).__module__.startswith(("asyncpg", "debugtui.sources")) and not isinstance(error, SourceError):
+            raise SourceError(Problem(f"{target} could not be looked at: {redact(line(str(error), 300))}")) from error
+        raise
 
 
 def _say(text: str) -> str:

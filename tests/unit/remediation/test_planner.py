@@ -14,8 +14,9 @@ from debugtui.model.postgres import PostgresReading, Session
 from debugtui.model.source import Freshness, Kind, SourceStatus
 from debugtui.model.target import Target
 from debugtui.remediation import registry
-from debugtui.remediation.base import Factor, PlanError
+from debugtui.remediation.base import Draft, Factor, PlanError
 from debugtui.remediation.planner import PLAN_LIFE, job_of, make_plan, remake
+from debugtui.sources.base import SourceError
 from tests.unit.fakes import START, FakeClock, filesystem, system_reading
 from tests.unit.remediation.scripted import CALM, TARGET, Scripted, drafted, eyes
 
@@ -83,6 +84,22 @@ async def test_a_parameter_with_a_key_may_be_given_many_times(monkeypatch: pytes
 async def test_a_target_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PlanError, match="is for HOST/docker/NAME, not for kvm-01/libvirt/web"):
         await planned(monkeypatch, Scripted(), target=Target("kvm-01", "libvirt", "web"))
+
+
+async def test_what_a_server_refuses_is_said_and_a_fault_of_ours_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncpg
+
+    class Refused(Scripted):
+        error: Exception = asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
+
+        async def draft(self, *_: object) -> Draft:  # type: ignore[override]
+            raise self.error
+
+    with pytest.raises(SourceError, match="could not be looked at: canceling statement"):
+        await planned(monkeypatch, Refused())
+    Refused.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        await planned(monkeypatch, Refused())
 
 
 @pytest.mark.parametrize("broken", [Scripted(steps=False), Scripted(checks=False), drafted(guards=())])
