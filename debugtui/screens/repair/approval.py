@@ -80,8 +80,6 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
         *,
         undo_says: str = "",
         clock: Clock | None = None,
-        first_look: float = FIRST_LOOK,
-        hold_s: float = HOLD,
     ) -> None:
         """Make the approval of a plan.
 
@@ -90,13 +88,11 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
             approve: makes the approval from what was typed; raises ValueError with the reason why not.
             undo_says: what the remediation says of its rollback.
             clock: tells when the plan has expired.
-            first_look: seconds before anything can be approved.
-            hold_s: seconds that a break-glass confirmation is held.
         """
         super().__init__()
         self._plan, self._approve, self._undo_says = plan, approve, undo_says
         self._clock = clock or SystemClock()
-        self._first_look, self._hold_s = first_look, hold_s
+        self._first_look, self._hold_s = FIRST_LOOK, HOLD
         self._tab = 0
         self._side = True
         self._pairs: list[tuple[str, str, list[Any]]] = []
@@ -173,7 +169,7 @@ class ApprovalScreen(ModalScreen["Approval | str | None"]):
         first = "Risk" if plan.risk.cls >= RiskClass.STOP else "Guards" if plan.refusals else "Diff"
         self._show(TABS.index(first))
         if self.approvable:
-            self.set_timer(self._first_look, self._looked)
+            self.set_timer(max(0.01, self._first_look), self._looked)
         self.set_interval(1.0, self._tick)
 
     def _fill(self, number: int, text: Content) -> None:

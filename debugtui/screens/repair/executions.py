@@ -57,6 +57,7 @@ class ExecutionsScreen(ModalScreen["Execution | None"]):
 
 
 def entry_text(one: Execution) -> Content:
+    """Return one execution on two lines."""
     word, style = words.OUTCOME.get(one.state, (f"▸ {one.state.value}: not ended", "bold $text-warning"))
     return Content.assemble(
         (f"{one.started_at.astimezone():%Y-%m-%d %H:%M:%S}  ", "$text-muted"),
