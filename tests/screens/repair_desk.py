@@ -172,7 +172,7 @@ def ended(plan: Plan, state: State, verdict: Verdict, says: str, **changes: obje
     """Return how an execution ended."""
     now = progress(plan, state, says=says)
     checks = tuple(replace(check, held_s=30.0 if verdict is Verdict.PASS else 2.0, verdict=verdict) for check in now.checks)
-    values: dict[str, object] = {"checks": checks, "record": "/home/alice/records/2026-03-14-09-26.md", **changes}
+    values: dict[str, object] = {"checks": checks, "record": "/home/ops/records/2026-03-14-09-26.md", **changes}
     return replace(now, **values)  # type: ignore[arg-type]
 
 

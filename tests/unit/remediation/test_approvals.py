@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from debugtui.model.approval_json import second_to_json
 
+from debugtui.model.approval_json import second_to_json
 from debugtui.model.execution import Approval, Person
 from debugtui.model.plan import Guard, GuardStatus, RiskClass
 from debugtui.remediation.approvals import (
