@@ -73,7 +73,7 @@ class RepairScripts:
             del self._leases[key]
         return "given"
 
-    def _start(self, key: str, _seconds: str, *argv: str) -> str:
+    def _start(self, key: str, _seconds: str, _size: str, _most: str, *argv: str) -> str:
         if key in self._jobs:
             return "exists"
         self._jobs[key] = self._run(argv)
