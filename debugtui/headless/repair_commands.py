@@ -44,7 +44,12 @@ _PLAN_LIMIT = 4_000_000
 
 
 def _end(says: str, code: int) -> NoReturn:
-    click.echo(redact(says), err=True)
+    """Say why on standard error; a script that asked for JSON gets a refusal as JSON, too."""
+    says = redact(says)
+    click.echo(says, err=True)
+    context = click.get_current_context(silent=True)
+    if code == REFUSED and context is not None and context.params.get("as_json"):
+        _print_json({"version": 1, "state": State.REFUSED.value, "exit_code": code, "says": says.removeprefix("refused: ")})
     sys.exit(code)
 
 

@@ -173,6 +173,16 @@ def test_without_a_whole_approval_nothing_is_applied(home: Path, made: Plan, wor
     assert json.loads(run(home, "executions", "--json").output) == {"version": 1, "executions": []}
 
 
+def test_a_refusal_is_json_for_who_asked_for_json(home: Path) -> None:
+    made = fresh()
+    file = write(home, made.to_json())
+    done = run(home, "apply", file, "--approve", made.digest, "--confirm", "yes", "--json")
+    document = json.loads(done.stdout)
+    assert (done.exit_code, document["state"], document["exit_code"]) == (REFUSED, "refused", REFUSED)
+    assert "typed: 4711" in document["says"]
+    assert json.loads(run(home, "show", write(home, {}), "--json").stdout)["state"] == "refused"
+
+
 def test_an_approval_names_the_digest_of_exactly_this_plan(home: Path) -> None:
     made = fresh()
     done = run(home, "apply", write(home, made.to_json()), "--approve", replace(made, problem="x").digest, "--confirm", "4711")
