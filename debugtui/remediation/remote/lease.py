@@ -1,7 +1,8 @@
 """The lock on a target, kept on the watched host itself, so that operators on different machines exclude each other.
 
-It is a lease: it ends by itself when nobody renews it, judged by the host's own clock. Its files lie in a directory that every
-login may write to and nobody may remove others' files from; each change is made under flock(1), in one short script.
+It is a lease: it ends by itself when nobody renews it, judged by the host's own clock since its boot, which no change of date
+moves. Its files lie in a directory that every login may write to; each change is made under flock(1), in one short script. Each
+holder writes a file of their own and never one of somebody else's: in such directories the kernel refuses that, to root too.
 """
 
 from __future__ import annotations
@@ -16,44 +17,81 @@ from debugtui.model.text import clean, line
 
 #: Seconds for one command on the host.
 LIMIT = 15.0
+#: Longest life of a lease without being renewed, in seconds; a file that claims more is none.
+LONGEST_S = 3600
 
 _HOLDER_LIMIT = 300
 
-# Arguments: what, key, token, holder, seconds. The file holds one line: expiry, beginning, token, holder. A link in its place
-# is never followed. umask 0: another login has to be able to take over what has expired.
-SCRIPT = r"""
+# Arguments: what, key, token, holder, seconds. The place has to be the same for every login, so it is chosen by its mode and
+# not by what we may write to. A lease is a line: boot, expiry in seconds since the boot, beginning, token, holder. What is a
+# link, no plain file, or no such line is none, and is not followed. A file is written whole under another name first.
+SCRIPT = rf"""
 set -u
-umask 0
-for base in /run/lock /var/lock /tmp; do
-  [ -d "$base" ] && [ -w "$base" ] && break
+umask 022
+LC_ALL=C
+export LC_ALL
+command -v flock > /dev/null || {{ echo "unusable: it has no flock(1)"; exit 0; }}
+base=/tmp
+for one in /run/lock /var/lock; do
+  case $(ls -ld "$one/" 2>/dev/null) in drwxrwxrwt*) base=$one; break;; esac
 done
 dir=$base/debugtui
-mkdir -m 1777 "$dir" 2>/dev/null
-if [ -L "$dir" ] || [ ! -d "$dir" ] || [ ! -w "$dir" ]; then echo "unusable $dir"; exit 0; fi
-file=$dir/$2.lease
+tries=10
+while :; do
+  (umask 0; mkdir -m 1777 "$dir" 2>/dev/null)
+  case $(ls -ld "$dir" 2>/dev/null) in drwxrwxrwt*) break;; esac
+  tries=$((tries - 1))
+  if [ "$tries" -le 0 ]; then echo "unusable $dir: it has to be a directory of mode 1777"; exit 0; fi
+  sleep 0.1
+done
 guard=$dir/$2.guard
-if [ -L "$file" ] || [ -L "$guard" ]; then echo "unusable $file"; exit 0; fi
-[ -e "$guard" ] || (set -C; : > "$guard") 2>/dev/null
-exec 9<"$guard" || { echo "unusable $guard"; exit 0; }
-if ! flock -w 5 9; then echo "busy"; exit 0; fi
-now=$(date +%s)
-expiry=0 began=0 token=- holder=
-if [ -f "$file" ]; then IFS=' ' read -r expiry began token holder < "$file" || :; fi
-case $expiry in ''|*[!0-9]*) expiry=0;; esac
-case $began in ''|*[!0-9]*) began=0;; esac
+[ -e "$guard" ] || [ -L "$guard" ] || (set -C; : > "$guard") 2>/dev/null
+if [ -L "$guard" ] || [ ! -f "$guard" ] || [ ! -r "$guard" ]; then echo "unusable $guard: somebody put it there"; exit 0; fi
+exec 9< "$guard"
+tries=80
+until flock -n 9; do
+  tries=$((tries - 1))
+  if [ "$tries" -le 0 ]; then echo "unusable $guard: somebody keeps it locked"; exit 0; fi
+  sleep 0.1
+done
+read -r now rest < /proc/uptime
+now=${{now%.*}}
+boot=$(cat /proc/sys/kernel/random/boot_id)
+mine=$dir/$2.$3.$(id -u).lease
+held= since= ours=
+for file in "$dir/$2".*.lease; do
+  [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ] || continue
+  where= until= began= token= holder=
+  IFS=" " read -r where until began token holder << END
+$(head -c 700 "$file" 2>/dev/null | tr -d "\000")
+END
+  case $until in ''|*[!0-9]*|??????????*) until=0;; esac
+  case $began in ''|*[!0-9]*|????????????*) began=0;; esac
+  if [ "$where" != "$boot" ] || [ "$until" -le "$now" ] || [ "$until" -gt $((now + {LONGEST_S})) ]; then
+    rm -f "$file" 2>/dev/null
+  elif [ "$token" != "$3" ]; then held="$began $holder"
+  else
+    since=$began
+    [ "$file" = "$mine" ] && ours=yes
+  fi
+done
+keep() {{
+  new=$(mktemp "$dir/new.XXXXXX") || return 1
+  printf "%s %s %s %s %s\n" "$boot" $((now + $5)) "$since" "$3" "$4" > "$new" && chmod 644 "$new" && mv -f "$new" "$mine" \
+    || {{ rm -f "$new"; return 1; }}
+  [ -f "$mine" ] && [ ! -L "$mine" ]
+}}
 case $1 in
 take)
-  if [ "$expiry" -gt "$now" ] && [ "$token" != "$3" ]; then printf 'held %s %s\n' "$began" "$holder"; exit 0; fi
-  if [ -e "$file" ] && [ ! -w "$file" ]; then rm -f "$file" 2>/dev/null; fi
-  printf '%s %s %s %s\n' $((now + $5)) "$now" "$3" "$4" > "$file" && sync "$file" 2>/dev/null
-  IFS=' ' read -r expiry began token holder < "$file"
-  if [ "$token" = "$3" ]; then echo taken; else echo "unusable $file"; fi;;
+  if [ -n "$held" ]; then printf "held %s\n" "$held"; exit 0; fi
+  [ -n "$since" ] || since=$(date +%s)
+  if keep "$@"; then echo taken; else echo "unusable $dir: it cannot be written"; fi;;
 renew)
-  if [ "$token" = "$3" ] && [ "$expiry" -gt "$now" ]; then
-    printf '%s %s %s %s\n' $((now + $5)) "$began" "$3" "$4" > "$file" && echo renewed
-  else echo lost; fi;;
+  if [ -n "$held" ] || [ -z "$ours" ]; then rm -f "$mine"; echo lost
+  elif keep "$@"; then echo renewed
+  else echo "unusable $dir: it cannot be written"; fi;;
 give)
-  if [ "$token" = "$3" ]; then rm -f "$file"; fi
+  rm -f "$dir/$2.$3".*.lease 2>/dev/null
   echo given;;
 esac
 """
@@ -94,27 +132,32 @@ class Lease:
             LeaseHeldError: somebody else holds it.
             LinkError: the link is not up, or the host has no place for it.
         """
+        if not 1 <= ttl_s <= LONGEST_S:
+            raise ValueError(f"a lease lives 1 to {LONGEST_S} s, not {ttl_s}")
         key = hashlib.sha256(target.encode()).hexdigest()[:40]
-        words = line(holder, _HOLDER_LIMIT)
-        lease = cls(link, key, token or secrets.token_hex(16), words, ttl_s)
+        # The token becomes part of a file's name.
+        name = hashlib.sha256(token.encode()).hexdigest()[:32] if token else secrets.token_hex(16)
+        lease = cls(link, key, name, line(holder, _HOLDER_LIMIT), ttl_s)
         answer = await lease._ask("take")
         word, _, rest = answer.partition(" ")
         if word == "taken":
             return lease
         if word == "held":
             began, _, who = rest.partition(" ")
-            since = datetime.fromtimestamp(int(began) if began.isdigit() and len(began) < 12 else 0, UTC)
-            raise LeaseHeldError(line(who, _HOLDER_LIMIT) or "somebody", since)
-        hint = "it needs flock(1), and a directory for locks that its logins share"
-        raise LinkError(Problem(f"the host keeps no locks: {line(answer, 200) or 'no answer'}", hint))
+            seconds = int(began) if began.isascii() and began.isdigit() and len(began) < 12 else 0
+            raise LeaseHeldError(line(who, _HOLDER_LIMIT) or "somebody", datetime.fromtimestamp(seconds, UTC))
+        raise lease._unusable(answer)
 
     async def renew(self) -> bool:
         """Let it live on; False: it was lost.
 
         Raises:
-            LinkError: the host could not be asked.
+            LinkError: the host could not be asked, or cannot write it; it may live still.
         """
-        return await self._ask("renew") == "renewed"
+        answer = await self._ask("renew")
+        if answer not in ("renewed", "lost"):
+            raise self._unusable(answer)
+        return answer == "renewed"
 
     async def give_back(self) -> None:
         """End it.
@@ -122,7 +165,13 @@ class Lease:
         Raises:
             LinkError: the host could not be asked; it then ends by itself.
         """
-        await self._ask("give")
+        answer = await self._ask("give")
+        if answer != "given":
+            raise self._unusable(answer)
+
+    def _unusable(self, answer: str) -> LinkError:
+        hint = "it needs flock(1), and a directory for locks that its logins share"
+        return LinkError(Problem(f"{self._link.host} keeps no locks: {line(answer, 200) or 'no answer'}", hint))
 
     async def _ask(self, what: str) -> str:
         words = ["sh", "-c", SCRIPT, "debugtui-lease", what, self._key, self._token, self._holder, str(self._ttl_s)]

@@ -30,7 +30,7 @@ if [ "$(id -u)" != 0 ] && timeout 3 busctl get-property org.freedesktop.login1 /
 fi
 """
 
-#: Runs "$@", under the login's own umask `mask` and for at most `limit` seconds. Some more than `most` bytes of each output, and
+#: Runs "$@" under the login's own umask `mask` for at most `limit` seconds. Some more than `most` bytes of each output, and
 #: then the status, are kept in the folder `job`. What is beyond is read and dropped: an output must fill no disk, and a reader
 #: that leaves would end the command in the middle. (`cat` under a limit on its file: `head` writes nothing before its end.) A
 #: service that the command left behind may hold its output: it is not waited for. GNU's timeout ends the whole group of the

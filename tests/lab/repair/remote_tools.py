@@ -55,17 +55,18 @@ async def linked(server: SshServer) -> AsyncIterator[SshLink]:
 
 
 def busybox_path(folder: Path) -> Path:
-    """A folder of busybox programs: what a host of Alpine has.
+    """A folder of busybox programs: what a host of Alpine has. Debian builds busybox without flock, so that one is the host's.
 
     Raises:
         RuntimeError: busybox is missing.
     """
-    program = shutil.which("busybox")
-    if program is None:
-        raise RuntimeError("busybox is missing: apt install busybox")
+    program, flock = shutil.which("busybox"), shutil.which("flock")
+    if program is None or flock is None:
+        raise RuntimeError("busybox or flock is missing: apt install busybox util-linux")
     folder.mkdir()
     for name in BUSYBOX:
         (folder / name).symlink_to(program)
+    (folder / "flock").symlink_to(flock)
     return folder
 
 
