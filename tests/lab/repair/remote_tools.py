@@ -29,7 +29,6 @@ BUSYBOX = (
         "echo",
         "env",
         "find",
-        "flock",
         "grep",
         "head",
         "id",
