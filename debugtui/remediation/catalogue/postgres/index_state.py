@@ -17,8 +17,7 @@ Ask = Callable[..., Awaitable[Sequence[Any]]]
 _TABLE = """
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
        quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted, quote_ident(n.nspname) AS quoted_schema,
-       c.relkind::text AS kind, c.reltuples::float8 AS rows, c.relpages::int8 * current_setting('block_size')::int8 AS size,
-       c.relowner::int8 AS owner
+       c.relkind::text AS kind, c.reltuples::float8 AS rows, pg_table_size(c.oid) AS size, c.relowner::int8 AS owner
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname = $2 AND ($1 = '' OR n.nspname = $1) AND c.relkind IN ('r', 'm', 'p')
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
