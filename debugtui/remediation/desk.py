@@ -156,7 +156,7 @@ class Desk:
         """Look at the target of an execution that did not end, then do what was decided; see `engine.Engine.resume`."""
         plan = await self.plan_of(execution)
         async with self._engine(plan.target.host, plan.id) as engine:
-            return await engine.resume(execution, decision, tell, decide)
+            return await engine.resume(execution, decision, tell, decide, by=current_person(self._operator))
 
     def stop_after_step(self) -> None:
         """Let what runs end after its current step."""

@@ -1,53 +1,44 @@
 """Executes approved plans: journal, lock, a last look, steps, verification, rollback. The only place that makes `Hands`.
 
 It never raises for what can happen in production. Nothing is sent unless it was written down before; what was sent is never
-sent again; and an end is `verified` only when every check saw its observable.
+sent again; and an end is `verified` only when every check saw its observable. What follows the last step is in `outcome`, what
+follows a crash in `settle`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from debugtui.config.secrets import SecretError
 from debugtui.hosts.link import LinkError
-from debugtui.model.execution import ENDS, Approval, Decision, Progress, State, Verdict
+from debugtui.model.execution import ENDS, Approval, Decision, Person, Progress, State
 from debugtui.model.ids import new_id
 from debugtui.model.plan import GuardStatus, Plan, PlanFormatError
-from debugtui.model.source import FleetView
-from debugtui.model.target import Target
 from debugtui.model.text import line
 from debugtui.remediation import registry
 from debugtui.remediation.approvals import ApprovalError, check_approval, check_rollback_approval
-from debugtui.remediation.base import LiveCheck, PlanError, Remediation, Settled, Undo
+from debugtui.remediation.base import PlanError, Remediation, Undo
 from debugtui.remediation.eyes import Eyes, Surroundings
+from debugtui.remediation.lock import locked
+from debugtui.remediation.outcome import Decide, Work, working
 from debugtui.remediation.past import Past, past_of
-from debugtui.remediation.planner import job_of, remake
-from debugtui.remediation.remote.lease import Lease, LeaseHeldError
-from debugtui.remediation.run import Run
-from debugtui.remediation.side_effects import compare
+from debugtui.remediation.planner import remake
+from debugtui.remediation.run import Refused, Run
+from debugtui.remediation.settle import settle
 from debugtui.remediation.stale import what_moved
-from debugtui.remediation.steps import Refused, StepFailure, StepRunner
-from debugtui.remediation.verify import Watch, watch_all
 from debugtui.sources.base import SourceError
 from debugtui.storage.audit import AuditLog
 from debugtui.storage.journal import Journal
 from debugtui.storage.problems import StorageError
 
-#: Seconds that the lease on the target outlives our last renewal, and between two renewals.
-LEASE_S, RENEW_S = 60, 15.0
-#: Seconds after a change before a side effect is looked at a second time: what is only passing does not count.
-SECOND_LOOK_S = 3.0
-
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[Progress], None]
-Decide = Callable[[Progress], Awaitable[Decision]]
 
 #: What reading a target can fail with.
 _UNREADABLE = (SourceError, LinkError, SecretError, TimeoutError, PlanError, registry.UnknownRemediationError)
@@ -77,11 +68,11 @@ class Engine:
         self._around = surroundings
         self._journal, self._audit, self._records = journal, audit, records
         self._make_id = make_id or (lambda: new_id("exe", surroundings.clock.now()))
-        self._stop = asyncio.Event()
+        self._halt = asyncio.Event()
 
     def stop_after_step(self) -> None:
         """Send nothing more after the current step."""
-        self._stop.set()
+        self._halt.set()
 
     # --- what is asked for
 
@@ -103,16 +94,26 @@ class Engine:
         run = self._run(plan, approval, tell, execution)
         return await self._whole(run, self._take_back(run, decide))
 
-    async def resume(self, execution: str, decision: Decision, tell: Tell, decide: Decide) -> Progress:
-        """Settle an execution that did not end: look at the target, then do what was decided. Nothing is sent twice."""
+    async def resume(self, execution: str, decision: Decision, tell: Tell, decide: Decide, *, by: Person) -> Progress:
+        """Settle an execution that did not end: look at the target, then do what was decided. Nothing is sent twice.
+
+        Args:
+            execution: its id.
+            decision: go on, roll back, or leave it.
+            tell: called after every change.
+            decide: asked when the verification is inconclusive.
+            by: who decided; the approval may be somebody else's.
+        """
         plan = await asyncio.to_thread(self._journal.plan_of, execution)
         approval = await asyncio.to_thread(self._journal.approval_of, execution)
         run = self._run(plan, approval, tell, execution)
-        return await self._whole(run, self._settle(run, decision, decide))
+        return await self._whole(run, self._settle(run, decision, decide, by))
 
     def _run(self, plan: Plan, approval: Approval, tell: Tell, number: str) -> Run:
         parts = (self._journal, self._audit, self._records, self._around.clock, tell, number)
-        return Run(plan, approval, *parts, git=self._around.config.repair.git)
+        return Run(plan, approval, *parts, git=self._around.config.repair.git, halt=self._halt)
+
+    # --- whatever happens
 
     async def _whole(self, run: Run, work: Coroutine[Any, Any, Progress]) -> Progress:
         """Run to the end whatever happens. Being cancelled means: stop after this step."""
@@ -123,7 +124,7 @@ class Engine:
             except asyncio.CancelledError:
                 if task.cancelled():
                     raise
-                self._stop.set()
+                self._halt.set()
         return task.result()
 
     async def _safely(self, run: Run, work: Coroutine[Any, Any, Progress]) -> Progress:
@@ -154,64 +155,36 @@ class Engine:
     # --- applying
 
     async def _apply(self, run: Run, decide: Decide) -> Progress:
-        plan, approved_at = run.plan, run.clock.monotonic()
+        until = self._deadline(run)
         try:
-            check_approval(plan, run.approval, run.clock.now())
-            remediation = registry.get(plan.remediation)
+            check_approval(run.plan, run.approval, run.clock.now())
+            remediation = registry.get(run.plan.remediation)
         except (ApprovalError, registry.UnknownRemediationError) as error:
             raise Refused(str(error)) from None
         await run.begin()
-        async with self._locked(run) as lost:
+        async with locked(self._around, run) as held, working(self._around, run, remediation, held, decide) as work:
             await run.enter(State.LOCKED, "no other execution on the target")
-            eyes = Eyes(self._around)
-            try:
-                await self._look_again(run, eyes, approved_at)
-                before = await self._baseline(eyes)
-                runner = StepRunner(self._around, run, remediation, lost, self._stop)
-                failure = await runner.forward()
-                if failure is not None:
-                    return await self._after_failure(run, remediation, runner, eyes, failure, decide)
-                return await self._verify(run, remediation, runner, eyes, before, decide)
-            finally:
-                await eyes.close()
+            await work.baseline()
+            await self._look_again(run, work.eyes)
+            self._still_approved(run, until)
+            await run.enter(State.PRECHECKED, "the target is as it was approved, and every guard holds")
+            return await work.finish(await work.runner.forward())
 
-    @contextlib.asynccontextmanager
-    async def _locked(self, run: Run) -> Any:
-        """Hold the lease on the target, renewing it; yield an event that is set when it is lost."""
-        holder = f"{run.approval.person.login} {run.approval.person.where} {run.number}"
-        # The same token for the same execution: after a crash we take up our own lease; `hold` keeps a second process away.
-        token = hashlib.sha256(run.number.encode()).hexdigest()[:32]
-        try:
-            lease = await Lease.take(self._around.link, str(run.plan.target), holder, ttl_s=LEASE_S, token=token)
-        except LeaseHeldError as error:
-            raise Refused(f"another operator works on this target: {line(error.holder, 200)}") from None
-        except (LinkError, SourceError, TimeoutError) as error:
-            raise Refused(f"the target could not be locked: {error}") from None
-        lost = asyncio.Event()
-        keeper = asyncio.create_task(self._keep(lease, lost), name=f"lease of {run.number}")
-        try:
-            yield lost
-        finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-            with contextlib.suppress(LinkError, SourceError, TimeoutError):  # it expires by itself
-                await lease.give_back()
+    @staticmethod
+    def _deadline(run: Run) -> float:
+        """Return until when the approval lives, by a clock that cannot be set: a jump must not make it live longer."""
+        return run.clock.monotonic() + (run.approval.expires_at - run.clock.now()).total_seconds()
 
-    async def _keep(self, lease: Lease, lost: asyncio.Event) -> None:
-        while True:
-            await asyncio.sleep(RENEW_S)
-            try:
-                if not await lease.renew():
-                    lost.set()
-                    return
-            except (LinkError, SourceError, TimeoutError) as error:
-                _log.warning("the lease could not be renewed now: %s", error)
+    @staticmethod
+    def _still_approved(run: Run, until: float) -> None:
+        if run.clock.monotonic() >= until or run.clock.now() >= run.approval.expires_at:
+            raise Refused("the approval expired before anything was sent")
 
-    async def _look_again(self, run: Run, eyes: Eyes, approved_at: float) -> None:
+    async def _look_again(self, run: Run, eyes: Eyes) -> None:
         """Make the plan again from the target as it is now; refuse where it would be another one.
 
         Raises:
-            Refused: it would, or the approval has expired, or the target cannot be read.
+            Refused: it would, or the target cannot be read.
         """
         others = await asyncio.to_thread(self._journal.open_on, run.plan.target)
         try:
@@ -220,161 +193,37 @@ class Engine:
             raise Refused(f"stale: the target cannot be planned for any more: {error}", (str(error),)) from None
         if moved := what_moved(run.plan, fresh):
             raise Refused(f"stale: {moved[0]}", moved)
-        # By a clock that cannot be set back as well: a jump must not make an approval live longer.
-        lives = (run.approval.expires_at - run.approval.at).total_seconds()
-        if run.clock.monotonic() - approved_at > lives or run.clock.now() >= run.approval.expires_at:
-            raise Refused("the approval expired before anything was sent")
-        await run.enter(State.PRECHECKED, "the target is as it was approved, and every guard holds")
 
-    async def _baseline(self, eyes: Eyes) -> FleetView | None:
-        try:
-            return await eyes.view()
-        except (SourceError, LinkError, TimeoutError) as error:
-            _log.warning("no baseline: %s", error)
-            return None
-
-    async def _after_failure(
-        self,
-        run: Run,
-        remediation: Remediation,
-        runner: StepRunner,
-        eyes: Eyes,
-        failure: StepFailure,
-        decide: Decide,
-    ) -> Progress:
-        if failure.nothing_changed:
-            await runner.disarm()
-            state = State.REFUSED if failure.stale else State.FAILED
-            if failure.stale:
-                run.show(moved=(failure.says,))
-            return await run.end(state, f"{'stale: ' if failure.stale else ''}{failure.says}")
-        if remediation.spec.undo is Undo.EXACT:
-            return await self._roll_back(run, remediation, runner, eyes, failure.says)
-        await runner.disarm()
-        return await run.end(State.UNKNOWN, f"{failure.says}; there is no exact rollback: look at the target")
-
-    # --- verifying
-
-    async def _verify(
-        self,
-        run: Run,
-        remediation: Remediation,
-        runner: StepRunner,
-        eyes: Eyes,
-        before: FleetView | None,
-        decide: Decide,
-    ) -> Progress:
-        checks = remediation.checks(job_of(run.plan, run.results))
-        while True:
-            await run.enter(State.VERIFYING, "watching whether it holds")
-            verdict = await self._watch(run, checks, eyes)
-            says = "every check held for its whole time"
-            if verdict is Verdict.PASS:
-                worse = await self._side_effects(run, eyes, before)
-                if not worse:
-                    return await run.end(State.VERIFIED, says)
-                verdict, says = Verdict.FAIL, f"it holds, but something else got worse: {worse}"
-            elif verdict is Verdict.FAIL:
-                says = self._which(run, "does not hold")
-            else:
-                says = self._which(run, "could not be seen well enough")
-                run.show(says=f"inconclusive: {says}")
-                decision = await decide(run.progress)
-                if decision is Decision.WATCH_ON and not self._stop.is_set():
-                    continue
-                if decision is not Decision.ROLL_BACK:
-                    return await run.end(State.UNKNOWN, f"inconclusive, and left so: {says}")
-            if remediation.spec.undo is Undo.EXACT or verdict is Verdict.INCONCLUSIVE:
-                return await self._roll_back(run, remediation, runner, eyes, says)
-            return await run.end(State.UNKNOWN, f"{says}; there is no exact rollback: look at the target")
-
-    async def _watch(self, run: Run, checks: tuple[LiveCheck, ...], eyes: Eyes, *, undo: bool = False) -> Verdict:
-        watches = [Watch(check, eyes) for check in checks]
-
-        def changed() -> None:
-            run.show_checks(tuple(watch.progress() for watch in watches), undo=undo)
-
-        verdict = await watch_all(watches, changed, self._stop if not undo else asyncio.Event())
-        changed()
-        return verdict
-
-    @staticmethod
-    def _which(run: Run, what: str, *, undo: bool = False) -> str:
-        checks = run.progress.undo_checks if undo else run.progress.checks
-        for wanted in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-            for check in checks:
-                if check.verdict is wanted:
-                    newest = f": {check.samples[-1].value}" if check.samples else ""
-                    return f"{check.name} {what}{newest}"
-        return f"a check {what}"
-
-    async def _side_effects(self, run: Run, eyes: Eyes, before: FleetView | None) -> str:
-        """Compare the rest of the host with before; return what that served is gone, empty where nothing is."""
-        if before is None:
-            run.show(side_effects=("not compared: the host's readings from before are missing",))
-            return ""
-        meant = (run.plan.target, *(Target.parse(text) for text in _texts(run.plan.facts.get("expected"))))
-        try:
-            effects = compare(before, await eyes.view(), eyes.host.name, meant)
-            if effects:
-                await asyncio.sleep(SECOND_LOOK_S * self._around.dwell)
-                still = compare(before, await eyes.view(), eyes.host.name, meant)
-                targets = {effect.target for effect in effects}
-                effects = tuple(effect for effect in still if effect.target in targets)
-        except (SourceError, LinkError, TimeoutError) as error:
-            run.show(side_effects=(f"not compared: {line(str(error), 200)}",))
-            return ""
-        run.show(side_effects=tuple(effect.says for effect in effects))
-        return next((effect.says for effect in effects if effect.critical), "")
-
-    # --- rolling back
-
-    async def _roll_back(self, run: Run, remediation: Remediation, runner: StepRunner, eyes: Eyes, why: str) -> Progress:
-        await run.enter(State.ROLLING_BACK, f"rolling back: {why}")
-        await runner.disarm()
-        job = job_of(run.plan, run.results)
-        if not remediation.undo(job):
-            return await run.end(State.UNKNOWN, f"{why}; there is nothing to roll back with: look at the target")
-        failure = await runner.backward()
-        if failure is not None:
-            return await run.end(State.UNKNOWN, f"{why}; the rollback failed as well: {failure.says}: look at the target")
-        verdict = await self._watch(run, remediation.undo_checks(job), eyes, undo=True)
-        if verdict is Verdict.PASS:
-            return await run.end(State.ROLLED_BACK, f"{why}; rolled back, and that was verified")
-        what = self._which(run, "does not hold" if verdict is Verdict.FAIL else "could not be seen", undo=True)
-        return await run.end(State.UNKNOWN, f"{why}; rolled back, but {what}: look at the target")
+    # --- rolling back on demand
 
     async def _take_back(self, run: Run, decide: Decide) -> Progress:
-        """Roll back on demand."""
         remediation = registry.get(run.plan.remediation)
-        past = past_of(await asyncio.to_thread(self._journal.execution, run.number))
-        exact = remediation.spec.undo is Undo.EXACT
+        past = await self._past(run)
         try:
+            exact = remediation.spec.undo is Undo.EXACT
             check_rollback_approval(run.plan, run.approval, run.clock.now(), exact=exact)
         except ApprovalError as error:
             raise Refused(str(error)) from None
         if past.state not in (State.VERIFIED, State.UNKNOWN):
             raise Refused(f"{run.number} is {past.state.value}: only what is verified or unknown is rolled back")
-        run.results = past.results
-        job = job_of(run.plan, run.results)
-        if not remediation.undo(job):
-            raise Refused("this plan has no rollback: " + (run.plan.irreversible or ("none was shown",))[0])
-        async with self._locked(run) as lost:
-            eyes = Eyes(self._around)
-            try:
-                await self._may_take_back(run, remediation, eyes)
-                run.begun = True
-                runner = StepRunner(self._around, run, remediation, lost, self._stop)
-                return await self._roll_back(run, remediation, runner, eyes, f"asked for by {run.approval.person.login}")
-            finally:
-                await eyes.close()
+        until = self._deadline(run)
+        async with locked(self._around, run) as held, working(self._around, run, remediation, held, decide) as work:
+            if not remediation.undo(work.job()):
+                raise Refused("this plan has no rollback: " + (run.plan.irreversible or ("none was shown",))[0])
+            if not work.rollback_as_shown():
+                raise Refused("this DebugTUI would roll back by other steps than the plan shows")
+            await self._may_take_back(run, remediation, work)
+            if past.state is State.UNKNOWN:
+                await work.runner.take_up_dead_men(past)  # a revert may wait still; `roll_back` tells it off
+            self._still_approved(run, until)
+            return await work.roll_back(f"asked for by {run.approval.person.login}", asked=True)
 
-    async def _may_take_back(self, run: Run, remediation: Remediation, eyes: Eyes) -> None:
+    async def _may_take_back(self, run: Run, remediation: Remediation, work: Work) -> None:
         others = await asyncio.to_thread(self._journal.open_on, run.plan.target)
         if other := next((other for other in others if other.id != run.number), None):
             raise Refused(f"{other.id} on this target is {other.state.value}: close it first")
         try:
-            guards = await remediation.undo_guards(eyes, job_of(run.plan, run.results))
+            guards = await remediation.undo_guards(work.eyes, work.job())
         except _UNREADABLE as error:
             raise Refused(f"the target cannot be read: {error}") from None
         for guard in guards:
@@ -384,49 +233,19 @@ class Engine:
 
     # --- after a crash
 
-    async def _settle(self, run: Run, decision: Decision, decide: Decide) -> Progress:
+    async def _settle(self, run: Run, decision: Decision, decide: Decide, by: Person) -> Progress:
         remediation = registry.get(run.plan.remediation)
-        past = past_of(await asyncio.to_thread(self._journal.execution, run.number))
+        past = await self._past(run)
         if past.state in ENDS:
             raise Refused(f"{run.number} has ended: it is {past.state.value}")
-        run.results, run.sent = past.results, bool(past.sent)
-        async with self._locked(run) as lost:
+        run.sent = bool(past.tried) or past.rolling_back
+        async with locked(self._around, run) as held, working(self._around, run, remediation, held, decide) as work:
             run.begun = True
-            eyes = Eyes(self._around)
-            try:
-                runner = StepRunner(self._around, run, remediation, lost, self._stop)
-                return await self._settled(run, remediation, runner, eyes, past, decision, decide)
-            finally:
-                await eyes.close()
+            fields = {"operator": by.login, "name": by.name, "where": by.where, "decision": decision.value}
+            await run.say_in_audit("resumed", **fields)
+            return await settle(work, past, decision)
 
-    async def _settled(
-        self,
-        run: Run,
-        remediation: Remediation,
-        runner: StepRunner,
-        eyes: Eyes,
-        past: Past,
-        decision: Decision,
-        decide: Decide,
-    ) -> Progress:
-        if not past.sent:
-            return await run.end(State.FAILED, "it was interrupted before anything was sent")
-        found = await runner.settle(past, eyes)
-        if found is Settled.NOT_DONE and past.sent == {1} and not past.rolling_back:
-            return await run.end(State.FAILED, "looked at the target: the step that was sent did not happen; nothing changed")
-        if decision is Decision.ROLL_BACK:
-            return await self._roll_back(run, remediation, runner, eyes, "interrupted, and rolled back on demand")
-        if decision is Decision.WATCH_ON and found is Settled.DONE and past.whole(len(run.plan.steps)):
-            return await self._verify(run, remediation, runner, eyes, None, decide)
-        says = {
-            Settled.DONE: "what was sent was done",
-            Settled.NOT_DONE: "the newest step that was sent did not happen",
-            Settled.UNKNOWN: "whether the newest step happened cannot be seen",
-        }[found]
-        if not past.whole(len(run.plan.steps)):
-            says += f"; {len(run.plan.steps) - len(past.sent)} of {len(run.plan.steps)} steps were never sent"
-        return await run.end(State.UNKNOWN, f"looked at the target: {says}")
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    async def _past(self, run: Run) -> Past:
+        past = past_of(await asyncio.to_thread(self._journal.execution, run.number))
+        run.results, run.tries = dict(past.results), dict(past.tries)
+        return past

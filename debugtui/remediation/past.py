@@ -16,17 +16,23 @@ class Past:
 
     Attributes:
         state: the newest state.
-        sent: numbers of the steps that were sent.
-        acked: numbers of the steps whose answer is known.
+        sent: numbers of the steps that were sent, but for those that certainly did not happen.
+        tried: numbers of all steps that were sent.
+        acked: numbers of the steps that were certainly done.
+        broken: numbers of the steps that failed half-way: something certainly changed.
         results: what those steps left.
         rolling_back: a rollback was begun.
+        tries: how often each step of the rollback has ended, by its number.
     """
 
     state: State
     sent: frozenset[int] = frozenset()
+    tried: frozenset[int] = frozenset()
     acked: frozenset[int] = frozenset()
+    broken: frozenset[int] = frozenset()
     results: dict[str, object] = field(default_factory=dict)
     rolling_back: bool = False
+    tries: dict[int, int] = field(default_factory=dict)
 
     @property
     def in_doubt(self) -> int | None:
@@ -47,21 +53,29 @@ def past_of(execution: Execution | None) -> Past:
     if execution is None:
         raise StorageError(Problem("there is no such execution in the journal"))
     sent: set[int] = set()
-    acked: set[int] = set()
+    by_outcome: dict[object, set[int]] = {"done": set(), "not_done": set(), "failed": set()}
     results: dict[str, object] = {}
-    rolling_back = False
+    rolling_back, tries = False, dict[int, int]()
     for entry in execution.entries:
-        if entry.state is State.ROLLING_BACK:
-            rolling_back = True
-        if entry.step is None or rolling_back:
+        detail = json.loads(entry.detail)
+        rolling_back = rolling_back or entry.state is State.ROLLING_BACK
+        if entry.step is None:
             continue
-        if entry.state is State.SENT:
+        if rolling_back:
+            if "outcome" in detail:
+                tries[entry.step] = tries.get(entry.step, 0) + 1
+        elif entry.state is State.SENT:
             sent.add(entry.step)
         elif entry.state is State.ACKED:
-            detail = json.loads(entry.detail)
             results.update(detail.get("facts") or {})
-            if detail.get("outcome") == "done":
-                acked.add(entry.step)
-            elif detail.get("outcome") == "not_done":
-                sent.discard(entry.step)
-    return Past(execution.state, frozenset(sent), frozenset(acked), results, rolling_back)
+            by_outcome.setdefault(detail.get("outcome"), set()).add(entry.step)
+    return Past(
+        state=execution.state,
+        sent=frozenset(sent - by_outcome["not_done"]),
+        tried=frozenset(sent),
+        acked=frozenset(by_outcome["done"]),
+        broken=frozenset(by_outcome["failed"]),
+        results=results,
+        rolling_back=rolling_back,
+        tries=tries,
+    )

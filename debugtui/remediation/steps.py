@@ -13,31 +13,34 @@ from debugtui.model.execution import Progressing, State
 from debugtui.model.source import LinkState
 from debugtui.model.text import line
 from debugtui.remediation.base import Done, LiveStep, Remediation, Settled, StaleError, StepError
+from debugtui.remediation.dead_men import SAYS, DeadMen, Waiting
 from debugtui.remediation.eyes import Eyes, Surroundings
 from debugtui.remediation.hands import Hands
+from debugtui.remediation.lock import Held
 from debugtui.remediation.past import Past
 from debugtui.remediation.planner import job_of
 from debugtui.remediation.run import Run
 from debugtui.sources.base import SourceError
+from debugtui.storage.problems import StorageError
 
 #: Seconds that a step may take beyond its own limit before we give it up.
 MARGIN_S = 10.0
 #: Seconds that we wait for a lost link before a step in doubt is left so.
 RECONNECT_S = 60.0
-#: Seconds for one look at a step in doubt.
-SETTLE_S = 20.0
+#: Seconds for one look at a step in doubt, and for closing connections.
+SETTLE_S, CLOSE_S = 20.0, 10.0
 _SAYS = 2_000
 
 _log = logging.getLogger(__name__)
 
 
-class Refused(Exception):  # noqa: N818 - an outcome, not a fault
-    """Nothing was sent, and nothing will be. `moved` says what is not as it was approved."""
-
-    def __init__(self, says: str, moved: tuple[str, ...] = ()) -> None:
-        super().__init__(says)
-        self.says = says
-        self.moved = moved
+async def close(eyes: Eyes) -> None:
+    """Release connections; what closing stumbles over changes nothing of what was done or seen."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await eyes.close()
+    except Exception:  # noqa: BLE001 - see above
+        _log.warning("closing connections to %s", eyes.host.name, exc_info=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,62 +59,65 @@ class StepFailure:
 
 
 class StepRunner:
-    """Runs the steps of one execution."""
+    """Runs the steps of one execution. `dead_men` are the reverts that wait on the host meanwhile."""
 
-    def __init__(
-        self, around: Surroundings, run: Run, remediation: Remediation, lost: asyncio.Event, stop: asyncio.Event
-    ) -> None:
+    def __init__(self, around: Surroundings, run: Run, remediation: Remediation, held: Held) -> None:
         """Prepare.
 
         Args:
             around: of the host.
             run: the execution.
             remediation: whose steps.
-            lost: set when the lease on the target is lost.
-            stop: set when nothing more is to be sent.
+            held: the lease on the target.
         """
-        self._around, self._run, self._remediation = around, run, remediation
-        self._lost, self._stop = lost, stop
-        self._armed: list[str] = []
+        self._around, self._run, self._remediation, self._held = around, run, remediation, held
+        self._stale = False
+        self.dead_men = DeadMen(around.link, self._link_up)
 
     # --- forward
 
-    async def forward(self) -> StepFailure | None:
-        """Run every step; return why it ended before, None where all of them were done.
+    async def forward(self, first: int = 1) -> StepFailure | None:
+        """Run the steps from `first` on; return why it ended before, None where all of them were done.
 
         Raises:
             StorageError: the journal could not be written before anything was sent.
         """
-        steps = self._remediation.steps(job_of(self._run.plan))
-        self._run.show_steps(steps)
-        for number, step in enumerate(steps, 1):
-            if halted := self._halted():
-                return StepFailure(halted, nothing_changed=not self._run.sent)
-            if failure := await self._arm(step, number):
-                return StepFailure(failure, nothing_changed=not self._run.sent)
-            failure_of_step = await self._one(step, number)
-            if failure_of_step is not None:
-                return failure_of_step
-        return None if await self.disarm() else StepFailure("the target has reverted by itself before all steps had run")
+        run = self._run
+        steps = self._remediation.steps(job_of(run.plan))
+        if first == 1:
+            run.show_steps(steps)
+        for number, step in enumerate(steps[first - 1 :], first):
+            halted = await self._halted() or await self.dead_men.arm(self._dead_mark(number), step.dead_man)
+            if halted:
+                return StepFailure(halted, nothing_changed=not run.sent)
+            failure = await self._one(step, number)
+            if failure is not None:
+                return failure
+        told = await self.dead_men.tell()
+        return None if told is Waiting.CALM else StepFailure(SAYS[told])
 
-    def _halted(self) -> str:
-        if self._lost.is_set():
-            return "the lock on the target was lost: somebody else may work on it"
-        return "stopped by the operator" if self._stop.is_set() else ""
+    async def _halted(self) -> str:
+        if self._run.halt.is_set():
+            return "stopped by the operator"
+        return "" if await self._held.still() else "the lock on the target was lost: somebody else may work on it"
 
     async def _one(self, step: LiveStep, number: int) -> StepFailure | None:
         run, sent_before = self._run, self._run.sent
         hands = self._hands(str(number))
         try:
             about = {"name": step.name, "command": step.command, "mark": hands.mark, "nonce": secrets.token_hex(8)}
-            await run.enter(State.INTENT, f"about to: {step.name}", step=number, **about)
-            await run.enter(State.SENT, step.name, step=number)
+            try:
+                await run.enter(State.INTENT, f"about to: {step.name}", step=number, **about)
+                await run.enter(State.SENT, step.name, step=number)
+            except StorageError:
+                await self.dead_men.tell()
+                raise
             run.sent = True
             run.show_step(number, state=Progressing.RUNNING)
             began = run.clock.monotonic()
             says, changed, done = await self._send(step, hands)
         finally:
-            await hands.close()
+            await close(hands)
         took = run.clock.monotonic() - began
         if done is None and changed is None:
             done, changed, says = await self._look(step, number, says)
@@ -131,10 +137,10 @@ class StepRunner:
         await run.enter(State.ACKED, says, step=number, outcome=outcome)
         nothing = changed is False and not sent_before
         if nothing:
+            if await self.dead_men.tell() is Waiting.REVERTED:  # then something had happened that we did not see
+                return StepFailure(f"{says}; {SAYS[Waiting.REVERTED]}")
             run.sent = False
         return StepFailure(says, nothing_changed=nothing, stale=nothing and self._stale)
-
-    _stale = False
 
     async def _send(self, step: LiveStep, hands: Hands) -> tuple[str, bool | None, Done | None]:
         """Send a step; return what is said of it, whether something changed (None: not known), and what it left."""
@@ -155,6 +161,8 @@ class StepRunner:
         except Exception as error:  # noqa: BLE001 - a fault in a step after it was sent: the target decides what is true
             _log.exception("step %s of %s", step.name, self._run.number)
             return f"a fault of DebugTUI: {type(error).__name__}: {line(str(error), 300)}", None, None
+
+    # --- in doubt
 
     async def _look(self, step: LiveStep, number: int, says: str) -> tuple[Done | None, bool | None, str]:
         """Settle a step whose answer is not known, by looking at the target."""
@@ -181,7 +189,7 @@ class StepRunner:
             _log.exception("settling %s", step.name)
             return Settled.UNKNOWN
         finally:
-            await eyes.close()
+            await close(eyes)
 
     async def _link_up(self) -> bool:
         link = self._around.link
@@ -192,83 +200,80 @@ class StepRunner:
             await asyncio.sleep(0.2)
         return True
 
-    # --- back
-
-    async def backward(self) -> StepFailure | None:
-        """Run the rollback; return why it failed, None where every step of it was done."""
-        run = self._run
-        steps = self._remediation.undo(job_of(run.plan, run.results))
-        run.show_steps(steps, undo=True)
-        for number, step in enumerate(steps, 1):
-            hands = self._hands(f"r{number}")
-            run.sent = True
-            run.show_step(number, undo=True, state=Progressing.RUNNING)
-            await run.enter(State.ROLLING_BACK, f"rollback: {step.name}", step=number, command=step.command, mark=hands.mark)
-            began = run.clock.monotonic()
-            try:
-                says, _, done = await self._send(step, hands)
-            finally:
-                await hands.close()
-            took = run.clock.monotonic() - began
-            if done is None and await self._settle_step(step) is Settled.DONE:
-                done = Done(f"done, as the target shows ({says})")
-            if done is None:
-                run.show_step(number, undo=True, state=Progressing.FAILED, says=line(says, _SAYS), took_s=took)
-                return StepFailure(f"{step.name}: {says}")
-            run.results.update(done.facts)
-            run.show_step(number, undo=True, state=Progressing.DONE, says=line(done.says, _SAYS), took_s=took)
-        return None
-
-    # --- after a crash
-
-    async def settle(self, past: Past, eyes: Eyes) -> Settled:
-        """Look at the target for the step in doubt, if any."""
+    async def settle(self, past: Past) -> Settled:
+        """Look at the target, after a crash, for the step in doubt, if any; write down what was found."""
         steps = self._remediation.steps(job_of(self._run.plan))
         self._run.show_steps(steps)
         for number in sorted(past.acked):
             self._run.show_step(number, state=Progressing.DONE)
-        if past.in_doubt is None:
+        doubtful = past.in_doubt
+        if doubtful is None:
             return Settled.DONE
-        found = await self._settle_step(steps[past.in_doubt - 1])
+        found = await self._settle_step(steps[doubtful - 1])
         state = {
             Settled.DONE: Progressing.DONE,
             Settled.NOT_DONE: Progressing.FAILED,
             Settled.UNKNOWN: Progressing.UNKNOWN,
         }[found]
-        self._run.show_step(past.in_doubt, state=state, says="as the target shows")
+        self._run.show_step(doubtful, state=state, says="as the target shows")
+        if found is not Settled.UNKNOWN and doubtful not in past.broken and not past.rolling_back:
+            says = f"looked at the target after an interruption: {found.value.replace('_', ' ')}"
+            await self._run.note_or_lose(State.ACKED, says, step=doubtful, outcome=found.value)
         return found
 
-    # --- dead men
+    async def take_up_dead_men(self, past: Past) -> Waiting:
+        """Look, after a crash, for the reverts of every step that was sent, or was about to be."""
+        steps = self._remediation.steps(job_of(self._run.plan))[: max(past.tried, default=0) + 1]
+        marks = [self._dead_mark(number) for number, step in enumerate(steps, 1) if step.dead_man is not None]
+        if marks and not await self._link_up():
+            return Waiting.UNREACHABLE
+        return await self.dead_men.take_up(marks)
 
-    async def _arm(self, step: LiveStep, number: int) -> str:
-        """Have the host revert by itself unless told otherwise; return why that failed."""
-        if step.dead_man is None:
-            return ""
-        from debugtui.remediation.remote import dead_man
+    # --- back
 
-        mark = f"{self._hands(str(number)).mark}/dead-man"
+    async def backward(self) -> StepFailure | None:
+        """Run the rollback; return why it failed, None where every step of it was done.
+
+        A step of it that has ended in an earlier try gets another mark: what runs detached on the host is started once for
+        each mark, and would only tell its old result again.
+        """
+        run = self._run
+        steps = self._remediation.undo(job_of(run.plan, run.results))
+        run.show_steps(steps, undo=True)
+        for number, step in enumerate(steps, 1):
+            tries = run.tries.get(number, 0)
+            failure = await self._back(step, number, f"r{number}" + (f".{tries + 1}" if tries else ""))
+            if failure is not None:
+                return failure
+        return None
+
+    async def _back(self, step: LiveStep, number: int, label: str) -> StepFailure | None:
+        run = self._run
+        hands = self._hands(label)
         try:
-            await dead_man.arm(self._around.link, mark, step.dead_man.argv, step.dead_man.after_s)
-        except (LinkError, SourceError, TimeoutError) as error:
-            return f"the revert could not be armed on the host: {error}"
-        self._armed.append(mark)
-        return ""
+            run.show_step(number, undo=True, state=Progressing.RUNNING)
+            await run.enter(State.ROLLING_BACK, f"rollback: {step.name}", step=number, command=step.command, mark=hands.mark)
+            began = run.clock.monotonic()
+            says, changed, done = await self._send(step, hands)
+        finally:
+            await close(hands)
+        took = run.clock.monotonic() - began
+        if done is None and await self._settle_step(step) is Settled.DONE:
+            done = Done(f"done, as the target shows ({says})")
+        if done is not None:
+            run.results.update(done.facts)
+            run.show_step(number, undo=True, state=Progressing.DONE, says=line(done.says, _SAYS), took_s=took)
+            await run.note_or_lose(State.ROLLING_BACK, f"{step.name}: {done.says}", step=number, outcome="done")
+            return None
+        run.show_step(number, undo=True, state=Progressing.FAILED, says=line(says, _SAYS), took_s=took)
+        if changed is not None:  # otherwise it may run on, and must not be started a second time beside it
+            await run.note_or_lose(State.ROLLING_BACK, f"{step.name}: {says}", step=number, outcome="failed")
+        return StepFailure(f"{step.name}: {says}")
 
-    async def disarm(self) -> bool:
-        """Tell the host that all is well; False where it has reverted already, or cannot be told."""
-        well, armed = True, self._armed
-        self._armed = []
-        if not armed:
-            return True
-        from debugtui.remediation.remote import dead_man
+    # --- marks
 
-        for mark in reversed(armed):
-            try:
-                well = await dead_man.disarm(self._around.link, mark) and well
-            except (LinkError, SourceError, TimeoutError) as error:
-                _log.warning("disarming %s: %s", mark, error)
-                well = False
-        return well
+    def _dead_mark(self, number: int) -> str:
+        return f"{self._hands(str(number)).mark}/dead-man"
 
     def _hands(self, label: str) -> Hands:
         run = self._run

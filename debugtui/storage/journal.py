@@ -147,6 +147,7 @@ class Journal:
         """
         target = plan.target
         with self._writing():
+            self._once(plan.id)
             for other in self._open(target):
                 raise OpenExecutionError(
                     Problem(f"{other.id} on {target} is {other.state.value}", "close it after looking at the target")
@@ -156,6 +157,15 @@ class Journal:
             self._db.execute("INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*about, *whole))
             self._insert(execution, 1, State.PLANNED, at, None, {"says": plan.problem})
             self._insert(execution, 2, State.APPROVED, at, None, {"says": f"approved by {approval.person.login}"})
+
+    def _once(self, plan: str) -> None:
+        """Refuse a plan that was executed before; one that was refused, or changed nothing, may be tried again."""
+        rows = self._db.execute(f"{_NEWEST} WHERE x.plan_id = ?", (plan,)).fetchall()
+        for row in rows:
+            if row["state"] not in (State.REFUSED.value, State.FAILED.value):
+                raise OpenExecutionError(
+                    Problem(f"this plan was executed already: {row['id']} is {row['state']}", "make a new plan")
+                )
 
     def append(
         self,

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from debugtui.remediation import engine as engine_module
+from debugtui.remediation import lock as lock_module
 from debugtui.remediation.base import Done
 from tests.unit.remediation.bench import Bench, FakeLease, Faults, kill_here
 
 
 async def main(folder: Path, entry: int, rollback: bool) -> None:
-    engine_module.Lease = FakeLease  # type: ignore[assignment,misc]
+    lock_module.Lease = FakeLease  # type: ignore[assignment,misc]
     faults = Faults(instead=lambda: Done("rc 0")) if rollback else Faults()
     bench = Bench(folder, faults=faults)
     real, count = bench.journal.append, 2  # `planned` and `approved` are written by `begin`

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from debugtui.model.execution import Decision, State
-from debugtui.remediation import engine as engine_module
+from debugtui.remediation import lock as lock_module
 from tests.safety import history
-from tests.unit.remediation.bench import AFTER, BEFORE, TARGET, Bench, FakeLease
+from tests.unit.remediation.bench import AFTER, ALICE, BEFORE, TARGET, Bench, FakeLease
 
 ROOT = Path(__file__).parents[2]
 STATES = ["approved", "locked", "prechecked", "intent", "sent", "acked", "verifying", "verified"]
@@ -34,7 +34,7 @@ def killed(folder: Path, entry: int, *more: str) -> None:
 
 @pytest.fixture(autouse=True)
 def local(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "Lease", FakeLease)
+    monkeypatch.setattr(lock_module, "Lease", FakeLease)
     monkeypatch.setattr(FakeLease, "held", {})
 
 
@@ -57,7 +57,7 @@ def again(tmp_path: Path) -> Iterator[Callable[[], Bench]]:
 async def resume(bench: Bench, decision: Decision) -> State:
     (left,) = bench.journal.unfinished()
     engine = bench.engine()
-    progress = await engine.resume(left.id, decision, bench.told.append, bench.decide)
+    progress = await engine.resume(left.id, decision, bench.told.append, bench.decide, by=ALICE)
     return progress.state
 
 

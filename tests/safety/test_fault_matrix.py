@@ -16,7 +16,7 @@ from debugtui.model.clock import SystemClock
 from debugtui.model.execution import Decision, State, Verdict
 from debugtui.model.plan import GuardStatus
 from debugtui.model.source import Freshness, Kind, LinkState, Problem, SourceStatus
-from debugtui.remediation import engine as engine_module
+from debugtui.remediation import lock as lock_module
 from debugtui.remediation import steps as steps_module
 from debugtui.remediation.base import Done, Sample, Settled, StepError, Undo
 from debugtui.sources.base import SourceError
@@ -29,7 +29,7 @@ ENDS = {State.VERIFIED, State.ROLLED_BACK, State.FAILED, State.REFUSED, State.UN
 
 @pytest.fixture(autouse=True)
 def local(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "Lease", FakeLease)
+    monkeypatch.setattr(lock_module, "Lease", FakeLease)
     monkeypatch.setattr(FakeLease, "held", {})
     monkeypatch.setattr(steps_module, "MARGIN_S", 0.1)
     monkeypatch.setattr(steps_module, "RECONNECT_S", 0.3)

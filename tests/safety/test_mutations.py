@@ -17,7 +17,7 @@ from debugtui.model.approval_json import approval_from_json, approval_to_json
 from debugtui.model.canonical import canonical
 from debugtui.model.execution import Approval, Progress, State
 from debugtui.model.plan import Plan, PlanFormatError, RiskClass, plan_from_json
-from debugtui.remediation import engine as engine_module
+from debugtui.remediation import lock as lock_module
 from tests.unit.remediation.bench import Bench, FakeLease
 
 #: How many changes of each kind are tried; together more than 10,000.
@@ -26,7 +26,7 @@ BYTES, VALUES, APPROVALS, OBJECTS = 5_000, 4_000, 900, 150
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(engine_module, "Lease", FakeLease)
+    monkeypatch.setattr(lock_module, "Lease", FakeLease)
     monkeypatch.setattr(FakeLease, "held", {})
     bench = Bench(tmp_path)
     yield bench

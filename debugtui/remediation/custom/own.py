@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from debugtui.config.redaction import redact
 from debugtui.hosts.link import CommandResult
@@ -27,7 +27,6 @@ from debugtui.remediation.base import (
     PlanError,
     Remediation,
     Sample,
-    Settled,
     Spec,
     StaleError,
     StepError,
@@ -36,7 +35,7 @@ from debugtui.remediation.base import (
 from debugtui.remediation.custom.models import PLACE, OwnCheck, OwnDiff, OwnRemediation, OwnStep
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
-from debugtui.remediation.remote import detached
+from debugtui.remediation.remote.settled import by_mark
 from debugtui.sources.base import SourceError
 
 _LOOK_LIMIT = 15.0
@@ -138,7 +137,7 @@ class Own(Remediation):
             timeout_s=round(step.timeout),
             undo=shlex.join(undo) if undo else None,
             run=run,
-            settle=_settled(job, str(number)),
+            settle=by_mark(job, str(number)),
             dead_man=DeadMan(tuple(undo), round(step.dead_man)) if undo and step.dead_man else None,
         )
 
@@ -160,7 +159,7 @@ class Own(Remediation):
                         timeout_s=round(step.timeout),
                         undo=None,
                         run=run,
-                        settle=_settled(job, f"r{len(found) + 1}"),
+                        settle=by_mark(job, f"r{len(found) + 1}"),
                     )
                 )
         return tuple(found)
@@ -218,20 +217,6 @@ async def _send(hands: Hands, argv: Sequence[str], limit: float) -> Done:
     if done.status != 0:
         raise StepError(f"{argv[0]} ended with status {done.status}: {said or 'no word'}")
     return Done(f"status 0{': ' + said if said else ''}")
-
-
-def _settled(job: Job, label: str) -> Callable[[Eyes], Awaitable[Settled]]:
-    """Return what asks the host whether a detached command was run."""
-    mark = f"debugtui:{job.mark}/{label}"
-
-    async def settle(eyes: Eyes) -> Settled:
-        seen = await detached.look(eyes.link, mark)
-        if seen.state is detached.JobState.NONE:
-            return Settled.NOT_DONE
-        done = seen.state is detached.JobState.ENDED and seen.result is not None and seen.result.status == 0
-        return Settled.DONE if done else Settled.UNKNOWN
-
-    return settle
 
 
 def _check(check: OwnCheck, params: Mapping[str, str]) -> LiveCheck:

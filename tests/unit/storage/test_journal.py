@@ -24,6 +24,8 @@ from tests.unit.remediation.plans import ALICE, plan
 
 PLAN = plan()
 APPROVAL = make_approval(PLAN, ALICE, START, confirmed="4711")
+NEXT = plan(id="pln_01JQ0000000000000000000001")
+NEXT_APPROVAL = make_approval(NEXT, ALICE, START, confirmed="4711")
 
 
 @pytest.fixture
@@ -57,10 +59,10 @@ def test_entries_follow_each_other_with_what_they_say(journal: Journal) -> None:
 
 def test_one_target_has_one_execution_that_has_not_ended(journal: Journal) -> None:
     journal.begin("exe_1", PLAN, APPROVAL, START)
-    with pytest.raises(OpenExecutionError, match="exe_1"):
-        journal.begin("exe_2", PLAN, APPROVAL, START)
+    with pytest.raises(OpenExecutionError, match="exe_1 on kvm-01"):
+        journal.begin("exe_2", NEXT, NEXT_APPROVAL, START)
     assert journal.execution("exe_2") is None
-    other = plan(target=Target("kvm-01", "postgres", "coach/4712"))
+    other = plan(id="pln_01JQ0000000000000000000002", target=Target("kvm-01", "postgres", "coach/4712"))
     journal.begin("exe_3", other, make_approval(other, ALICE, START, confirmed="4712"), START)
     assert [one.id for one in journal.open_on(PLAN.target)] == ["exe_1"]
     assert [one.id for one in journal.unfinished()] == ["exe_1", "exe_3"]
@@ -70,10 +72,22 @@ def test_one_target_has_one_execution_that_has_not_ended(journal: Journal) -> No
 def test_what_has_ended_makes_room(journal: Journal, state: State) -> None:
     journal.begin("exe_1", PLAN, APPROVAL, START)
     journal.append("exe_1", state, START)
-    journal.begin("exe_2", PLAN, APPROVAL, START)
+    journal.begin("exe_2", NEXT, NEXT_APPROVAL, START)
     assert [one.id for one in journal.unfinished()] == ["exe_2"]
     assert [one.id for one in journal.executions()] == ["exe_2", "exe_1"]
     assert [one.id for one in journal.executions(limit=1)] == ["exe_2"]
+
+
+@pytest.mark.parametrize("state", sorted(ENDS))
+def test_a_plan_is_executed_once_unless_it_changed_nothing(journal: Journal, state: State) -> None:
+    journal.begin("exe_1", PLAN, APPROVAL, START)
+    journal.append("exe_1", state, START)
+    if state in (State.REFUSED, State.FAILED):
+        journal.begin("exe_2", PLAN, APPROVAL, START)
+        return
+    with pytest.raises(OpenExecutionError, match=f"executed already: exe_1 is {state.value}"):
+        journal.begin("exe_2", PLAN, APPROVAL, START)
+    assert journal.execution("exe_2") is None
 
 
 def test_unknown_is_no_end(journal: Journal) -> None:

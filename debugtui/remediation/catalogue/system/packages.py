@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from debugtui.model.canonical import digest
 from debugtui.model.plan import DiffPart, Guard, GuardStatus, Mitigation
 from debugtui.model.source import FleetView, Problem
 from debugtui.model.target import Target
@@ -23,41 +26,73 @@ from debugtui.remediation.base import (
     Sample,
     Settled,
     Spec,
+    StaleError,
     Undo,
 )
-from debugtui.remediation.catalogue.system.common import FULL_PERCENT, ask, change, fullest, host_of, privilege
+from debugtui.remediation.catalogue.system.common import (
+    FULL_PERCENT,
+    as_root,
+    ask,
+    before_of,
+    change,
+    fullest,
+    host_of,
+    machine,
+    privilege,
+)
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
+from debugtui.remediation.remote import detached
 from debugtui.sources.base import SourceError
 
 LIMIT_S = 60
 #: Bytes below which nothing is worth removing: apt keeps empty folders and a lock file.
 NOTHING = 256 << 10
 
-# Prints the folder, then one line for each package: bytes and name.
+# Prints apt's folder, then `busy` or `idle`, then one line for each package: bytes and name. apt and dpkg hold POSIX locks,
+# which the kernel lists by inode.
 _LOOK = r"""
-eval "$(apt-config shell dir Dir::Cache::archives/d)"
-[ -n "$dir" ] && [ -d "$dir" ] || { echo "no folder" >&2; exit 1; }
+eval "$(apt-config shell dir Dir::Cache::archives/d status Dir::State::status/f)"
+[ -n "${dir:-}" ] && [ -d "$dir" ] || { echo "apt names no folder for its packages" >&2; exit 1; }
 echo "$dir"
-find "$dir" -maxdepth 2 -type f -name '*.deb' -printf '%s %f\n' | sort -k2
+state=idle
+for file in "$dir/lock" "${status%/*}/lock" "${status%/*}/lock-frontend"; do
+  [ -e "$file" ] && grep -q ":$(stat -c %i "$file") " /proc/locks && state=busy
+done
+echo "$state"
+find "$dir" -maxdepth 2 -type f -name "*.deb" -printf "%s %f\n" | LC_ALL=C sort -k2
 """
 
 
-async def packages(eyes: Eyes) -> tuple[str, list[tuple[int, str]]]:
-    """Return apt's folder and its packages, each with its size in bytes.
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What apt has downloaded: its folder, whether it is at work, and each file with its size in bytes."""
+
+    folder: str
+    busy: bool
+    files: tuple[tuple[int, str], ...]
+
+    @property
+    def total(self) -> int:
+        """All sizes, in bytes."""
+        return sum(size for size, _ in self.files)
+
+
+async def packages(eyes: Eyes) -> Cache:
+    """Look at what apt has downloaded.
 
     Raises:
         SourceError: there is no apt, or its folder cannot be read.
     """
-    folder, *rows = (await ask(eyes, ["sh", "-c", _LOOK], limit=2_000_000)).splitlines() or [""]
-    if not folder.startswith("/"):
+    rows = (await ask(eyes, ["sh", "-c", _LOOK], limit=2_000_000)).splitlines()
+    if len(rows) < 2 or not rows[0].startswith("/"):
         raise SourceError(Problem(f"apt on {eyes.host.name} does not say where it keeps packages"))
     found = []
-    for row in rows:
+    for row in rows[2:]:
         size, _, name = row.partition(" ")
-        if size.isdigit():
+        if size.isascii() and size.isdigit():
             found.append((int(size), line(name, 200)))
-    return line(folder, 300), found
+    return Cache(line(rows[0], 300), rows[1] != "idle", tuple(found))
 
 
 class CleanPackages(Remediation):
@@ -72,7 +107,7 @@ class CleanPackages(Remediation):
         risk=(1, 2),
         undo=Undo.COMPENSATING,
         undo_says="apt fetches a package again when it is needed; nothing else is to be undone.",
-        guards=("packages_listed", "privilege"),
+        guards=("packages_listed", "apt_idle", "privilege"),
     )
 
     def offer(self, view: FleetView, target: Target) -> Offer | None:
@@ -90,12 +125,13 @@ class CleanPackages(Remediation):
         """List what goes."""
         if target.name not in ("", "packages"):
             raise PlanError(f"the target is {target.host}/system/packages")
-        folder, found = await packages(eyes)
-        total = sum(size for size, _ in found)
+        cache = await packages(eyes)
+        folder, count, total = cache.folder, len(cache.files), cache.total
         if total < NOTHING:
             raise NothingToDoError(f"{folder} holds nothing that is worth removing")
         before, may = await privilege(eyes)
-        names = "".join(f"{size:>12}  {name}\n" for size, name in found)
+        names = "".join(f"{size:>12}  {name}\n" for size, name in cache.files)
+        listed = Guard("packages_listed", GuardStatus.PASS, f"{count} packages, {total} bytes", "read just now")
         return Draft(
             target=Target(target.host, "system", "packages"),
             problem=f"downloaded packages take up room in {folder}",
@@ -108,26 +144,35 @@ class CleanPackages(Remediation):
                 blocking=Factor(1, "apt's own lock, for a moment"),
                 verifiability=Factor(0, "the folder is read directly"),
             ),
-            identity={"folder": folder, "packages": str(len(found)), "bytes": str(total)},
-            data={"folder": folder, "before": list(before)},
-            diff=(DiffPart(f"{folder}: {len(found)} packages, {total >> 20} MB", "text", names, ""),),
-            guards=(Guard("packages_listed", GuardStatus.PASS, f"{len(found)} packages, {total} bytes", "read just now"), may),
+            identity={"machine": await machine(eyes), "folder": folder, "packages": _print_of(cache)},
+            data={"folder": folder, "packages": _print_of(cache), "before": list(before)},
+            diff=(DiffPart(f"{folder}: {count} packages, {total >> 20} MB", "text", names, ""),),
+            guards=(listed, _idle(cache), may),
             mitigations=(Mitigation("system.vacuum_journal", "where this does not make room enough"),),
         )
 
     def steps(self, job: Job) -> tuple[LiveStep, ...]:
         """Clean."""
-        before = job.data["before"]
-        argv = [*([str(word) for word in before] if isinstance(before, list) else []), "apt-get", "clean"]
+        argv = as_root(before_of(job), ["apt-get", "clean"], LIMIT_S)
 
         async def run(hands: Hands) -> Done:
+            now = await packages(hands)
+            if _print_of(now) != job.data["packages"] or now.busy:
+                raise StaleError("apt is at work, or has other packages than those that were listed")
             await change(hands, argv, timeout_s=LIMIT_S)
-            return Done("status 0")
+            return Done("apt-get returned 0")
 
         async def settle(eyes: Eyes) -> Settled:
-            return Settled.DONE if not (await packages(eyes))[1] else Settled.NOT_DONE
+            now = await packages(eyes)
+            if not now.files:
+                return Settled.DONE
+            # All of them are there: either nothing was sent, or it has not begun, or was refused.
+            still = (await detached.look(eyes.link, f"debugtui:{job.mark}/1", limit=1)).state is detached.JobState.RUNNING
+            same = _print_of(now) == job.data["packages"]
+            return Settled.NOT_DONE if same and not still else Settled.UNKNOWN
 
-        return (LiveStep("remove downloaded packages", " ".join(argv), True, LIMIT_S, "apt fetches them again", run, settle),)
+        shown = shlex.join(argv)
+        return (LiveStep("remove downloaded packages", shown, True, LIMIT_S, "apt fetches them again", run, settle),)
 
     def undo(self, job: Job) -> tuple[LiveStep, ...]:
         """Nothing is to be undone."""
@@ -137,7 +182,7 @@ class CleanPackages(Remediation):
         """The folder is empty."""
 
         async def sample(eyes: Eyes) -> Sample:
-            left = sum(size for size, _ in (await packages(eyes))[1])
+            left = (await packages(eyes)).total
             return Sample(left < NOTHING, f"{left} bytes left")
 
         return (LiveCheck("the packages are gone", 3, "the folder itself is read again", sample),)
@@ -145,3 +190,14 @@ class CleanPackages(Remediation):
     def undo_checks(self, job: Job) -> tuple[LiveCheck, ...]:
         """There is no rollback."""
         return ()
+
+
+def _print_of(cache: Cache) -> str:
+    return digest({"files": [list(file) for file in cache.files]})
+
+
+def _idle(cache: Cache) -> Guard:
+    if cache.busy:
+        why = "apt or dpkg is at work: it may need what it has just downloaded"
+        return Guard("apt_idle", GuardStatus.FAIL, why, "its lock is held, read just now")
+    return Guard("apt_idle", GuardStatus.PASS, "neither apt nor dpkg is at work", "no lock is held, read just now")

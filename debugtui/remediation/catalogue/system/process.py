@@ -18,6 +18,7 @@ from debugtui.remediation.base import (
     Job,
     LiveCheck,
     LiveStep,
+    NothingToDoError,
     Offer,
     Parameter,
     PlanError,
@@ -29,7 +30,7 @@ from debugtui.remediation.base import (
     StepError,
     Undo,
 )
-from debugtui.remediation.catalogue.system.common import ask, privilege
+from debugtui.remediation.catalogue.system.common import ask, before_of, login, machine, privilege
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
 from debugtui.remediation.risk import STOP_RULES
@@ -40,21 +41,23 @@ SIGNALS = ("TERM", "KILL")
 #: Programs that others depend on, by the beginning of their names.
 PROTECTED = (
     "systemd", "init", "qemu", "kvm", "postgres", "dockerd", "containerd", "libvirtd", "virtqemud", "sshd", "dbus", "udevd",
-    "mysqld", "mariadbd", "journald", "runc", "crun",
+    "mysqld", "mariadbd", "journald", "runc", "crun", "virtlogd", "virtlockd",
 )  # fmt: skip
 
-# Argument: pid. Prints stat, then the login's own ancestors, then the command line with spaces for its zeros.
+# Argument: pid. Prints stat, its owner, its program, the login's own ancestors, and the command line with spaces for zeros.
 _LOOK = r"""
 [ -r "/proc/$1/stat" ] || { echo gone; exit 0; }
-head -n 1 "/proc/$1/stat"
+head -n 1 "/proc/$1/stat" 2>/dev/null
+sed -n "s/^Uid:[[:space:]]*\([0-9]*\).*/\1/p" "/proc/$1/status" 2>/dev/null || echo
+printf "%s\n" "$(readlink "/proc/$1/exe" 2>/dev/null | tr "\n" " ")"
 pid=$$ list=
 while [ "$pid" -gt 1 ] 2>/dev/null; do
   list="$list $pid"
-  pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
+  pid=$(sed -n "s/^PPid:[[:space:]]*//p" "/proc/$pid/status" 2>/dev/null)
   [ -n "$pid" ] || break
 done
 echo "$list"
-tr '\0' ' ' < "/proc/$1/cmdline" 2>/dev/null | head -c 4000
+tr "\000" " " < "/proc/$1/cmdline" 2>/dev/null | head -c 4000
 """
 
 # Arguments: pid, start time, signal. Reads the start time and signals in one go; says stale, sent, gone or refused.
@@ -70,13 +73,27 @@ if kill -s "$3" "$1"; then echo sent; else echo refused; fi
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process. `start` is its start time in clock ticks since the boot (field 22 of stat)."""
+    """One process.
+
+    Attributes:
+        pid: its number.
+        start: its start time in clock ticks since the boot (field 22 of stat).
+        name: as the kernel has it; a process may change it.
+        parent: its parent's number.
+        state: a letter; Z: it has ended, and its parent has not asked how.
+        owner: the number of its user.
+        program: its file; empty where we may not see it.
+        command: its command line; empty for what has none, as the kernel's own.
+        ours: our own connection runs in it, or below it.
+    """
 
     pid: int
     start: str
     name: str
     parent: int
     state: str
+    owner: str
+    program: str
     command: str
     ours: bool
 
@@ -86,20 +103,21 @@ async def look(eyes: Eyes, pid: int) -> Process | None:
     text = await ask(eyes, ["sh", "-c", _LOOK, "debugtui-process", str(pid)])
     if text.startswith("gone"):
         return None
-    stat, _, rest = text.partition("\n")
-    own, _, command = rest.partition("\n")
+    stat, owner, program, own, command = [*text.split("\n", 4), "", "", "", ""][:5]
     name = stat.partition("(")[2].rpartition(")")[0]
     fields = stat.rpartition(")")[2].split()
     if len(fields) < 20:
         return None
     return Process(
-        pid,
-        fields[19],
-        line(name, 64),
-        int(fields[1]),
-        fields[0],
-        redact(line(command.strip(), 2_000)),
-        str(pid) in own.split(),
+        pid=pid,
+        start=fields[19],
+        name=line(name, 64),
+        parent=int(fields[1]),
+        state=fields[0],
+        owner=owner.strip(),
+        program=line(program.strip(), 300),
+        command=redact(line(command.strip(), 2_000)),
+        ours=str(pid) in own.split(),
     )
 
 
@@ -136,14 +154,22 @@ class EndProcess(Remediation):
         process = await look(eyes, pid)
         if process is None:
             raise PlanError(f"{eyes.host.name} has no process {pid}")
-        before, may = await privilege(eyes)
+        if process.state == "Z":
+            raise NothingToDoError(f"process {pid} has ended; its parent, {process.parent}, has not asked how")
+        before, may = await _may(eyes, process)
         protected = _protected(process)
         return Draft(
             target=Target(target.host, "system", str(pid)),
             problem=f"process {pid} ({process.name}) is not wanted any more",
             solution=f"send {signal} to process {pid}, if it still is the one that was seen",
             factors=_factors(signal),
-            identity={"pid": str(pid), "start": process.start, "command": process.name},
+            identity={
+                "machine": await machine(eyes),
+                "pid": str(pid),
+                "start": process.start,
+                "command": process.name,
+                "program": process.program,
+            },
             data={"pid": pid, "start": process.start, "signal": signal, "before": list(before)},
             diff=(DiffPart("the process", "text", f"{pid}  {process.name}  {process.command}", f"{pid} has ended"),),
             guards=(
@@ -160,9 +186,7 @@ class EndProcess(Remediation):
     def steps(self, job: Job) -> tuple[LiveStep, ...]:
         """Signal it."""
         words = [str(job.data[name]) for name in ("pid", "start", "signal")]
-        before = job.data["before"]
-        prefix = [str(word) for word in before] if isinstance(before, list) else []
-        argv = [*prefix, "sh", "-c", _SIGNAL, "debugtui-signal", *words]
+        argv = [*before_of(job), "sh", "-c", _SIGNAL, "debugtui-signal", *words]
 
         async def run(hands: Hands) -> Done:
             done = await hands.link.run(argv, timeout=10)  # one short signal: nothing of it can be cut in half
@@ -215,12 +239,20 @@ def _pid(name: str, param: str) -> int:
 
 def _protected(process: Process) -> Guard:
     name = process.name.lower()
-    base = process.command.split(" ")[0].rpartition("/")[2].lower()
+    first = process.command.split(" ")[0]
+    names = {name, *(text.rpartition("/")[2].lower() for text in (first, process.program))}
     if process.pid == 1 or process.parent == 2 or process.pid == 2 or not process.command:
         return Guard("not_protected", GuardStatus.FAIL, "it is the first process, or one of the kernel's own")
-    if name.startswith(PROTECTED) or base.startswith(PROTECTED):
+    if any(text.startswith(PROTECTED) for text in names):
         return Guard("not_protected", GuardStatus.FAIL, f"others depend on {process.name}: it is never ended by a signal")
     return Guard("not_protected", GuardStatus.PASS, f"{process.name} is none of those that others depend on")
+
+
+async def _may(eyes: Eyes, process: Process) -> tuple[tuple[str, ...], Guard]:
+    """A login may end its own processes; for others it has to be root."""
+    if process.owner and process.owner == await login(eyes):
+        return (), Guard("privilege", GuardStatus.PASS, "it belongs to our own login", f"uid {process.owner}, read just now")
+    return await privilege(eyes)
 
 
 def _ours(process: Process) -> Guard:
