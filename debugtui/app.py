@@ -263,6 +263,8 @@ class DebugTui(Console):
 
     def repaint(self) -> None:
         """Paint the screen from the newest view now."""
+        if not self.is_running:  # the screens are being taken apart, and a timer may fire between two of their widgets
+            return
         if self.fleet is not None and not self._paused:
             self._painted_version = self.fleet.version
             self.view = self.fleet.view()

@@ -140,11 +140,14 @@ def test_a_second_person_s_approval_can_be_read_by_the_first(home: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "made",
-    [fresh(RiskClass.STOP), fresh(expires_at=datetime(2026, 1, 1, tzinfo=UTC))],
+    ("cls", "changes"),
+    [(RiskClass.STOP, {}), (RiskClass.CAREFUL, {"expires_at": datetime(2026, 1, 1, tzinfo=UTC)})],
     ids=["class 4", "expired"],
 )
-def test_what_cannot_be_approved_is_not_approved_by_a_second_person_either(home: Path, made: Plan) -> None:
+def test_what_cannot_be_approved_is_not_approved_by_a_second_person_either(
+    home: Path, cls: RiskClass, changes: dict[str, Any]
+) -> None:
+    made = fresh(cls, **changes)
     done = run(home, "approve", write(home, made.to_json()), "--out", str(home / "approval.json"))
     assert done.exit_code == REFUSED
     assert not (home / "approval.json").exists()
@@ -154,19 +157,27 @@ def test_what_cannot_be_approved_is_not_approved_by_a_second_person_either(home:
 
 
 @pytest.mark.parametrize(
-    ("made", "words", "says"),
+    ("cls", "changes", "words", "says"),
     [
-        (fresh(), ["--confirm", "yes"], "typed: 4711"),
-        (fresh(), [], "typed: 4711"),
-        (fresh(RiskClass.STOP), ["--confirm", "4711"], "class 4"),
-        (fresh(RiskClass.SEVERE), ["--confirm", "4711"], "a reason"),
-        (fresh(RiskClass.SEVERE), ["--confirm", "4711", "--reason", "pool full"], "a second person"),
-        (fresh(guards=(Guard("g", GuardStatus.UNKNOWN, "not seen"),)), ["--confirm", "4711"], "the guard g is unknown"),
-        (fresh(expires_at=datetime(2026, 1, 1, tzinfo=UTC)), ["--confirm", "4711"], "expired"),
+        (RiskClass.CAREFUL, {}, ["--confirm", "yes"], "typed: 4711"),
+        (RiskClass.CAREFUL, {}, [], "typed: 4711"),
+        (RiskClass.STOP, {}, ["--confirm", "4711"], "class 4"),
+        (RiskClass.SEVERE, {}, ["--confirm", "4711"], "a reason"),
+        (RiskClass.SEVERE, {}, ["--confirm", "4711", "--reason", "pool full"], "a second person"),
+        (
+            RiskClass.CAREFUL,
+            {"guards": (Guard("g", GuardStatus.UNKNOWN, "not seen"),)},
+            ["--confirm", "4711"],
+            "the guard g is unknown",
+        ),
+        (RiskClass.CAREFUL, {"expires_at": datetime(2026, 1, 1, tzinfo=UTC)}, ["--confirm", "4711"], "expired"),
     ],
     ids=["wrong word", "no word", "class 4", "no reason", "alone", "guard", "expired"],
 )
-def test_without_a_whole_approval_nothing_is_applied(home: Path, made: Plan, words: list[str], says: str) -> None:
+def test_without_a_whole_approval_nothing_is_applied(
+    home: Path, cls: RiskClass, changes: dict[str, Any], words: list[str], says: str
+) -> None:
+    made = fresh(cls, **changes)
     done = run(home, "apply", write(home, made.to_json()), "--approve", made.digest, *words)
     assert done.exit_code == REFUSED, done.output
     assert says in done.stderr
