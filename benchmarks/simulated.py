@@ -65,6 +65,8 @@ class MovingSource:
     """A source whose reading is the last one, moved a little."""
 
     has_rates = False
+    period_s = 0.0
+    limit_s = 20.0
 
     def __init__(self, kind: Kind, reading: Reading, move: Callable[[Reading], Reading], name: str = "") -> None:
         self.kind = kind

@@ -18,4 +18,5 @@ pytest_plugins = [
     "tests.services.libvirt_host",
     "tests.services.postgres_server",
     "tests.services.ssh_server",
+    "tests.services.nginx_server",  # after the one that it imports
 ]

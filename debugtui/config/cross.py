@@ -10,6 +10,7 @@ from typing import Any
 
 from debugtui.config.faults import Place, nearest
 from debugtui.config.fields import parse_duration
+from debugtui.model.target import GROQ
 from debugtui.model.text import line
 
 Fault = tuple[Place, str, str | None]
@@ -24,15 +25,20 @@ def cross_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     for kind in ("groq", *_SERVERS, "services"):
         yield from _unique(data, (kind,))
     for at, host in hosts:
+        if host.get("name") == GROQ:
+            yield ("hosts", at, "name"), "no host may have this name: groq/NAME is the target of a use of the Groq API", None
         yield from _unique(host, ("hosts", at, "postgres"))
         yield from _unique(host, ("hosts", at, "web"))
         for number, database in _rows(host, "postgres"):
             if database.get("repair_password") is not None and database.get("repair_dsn") is None:
                 yield ("hosts", at, "postgres", number, "repair_password"), "needs repair_dsn beside it", None
     names = [host["name"] for _, host in hosts if isinstance(host.get("name"), str)]
-    for kind in _SERVERS:
+    for kind in (*_SERVERS, "groq"):
         yield from _via(data, kind, names)
+    metrics = [row.get("name") for _, row in _rows(data, "prometheus")]
     for at, use in _rows(data, "groq"):
+        if use.get("prometheus") is not None and use["prometheus"] not in metrics:
+            yield ("groq", at, "prometheus"), "no [[prometheus]] has this name", None
         if use.get("probe") == "completion" and use.get("model") is None:
             yield ("groq", at, "probe"), 'a completion needs a model: name it, or write probe = "models"', None
     yield from _rising(data)

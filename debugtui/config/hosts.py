@@ -17,6 +17,7 @@ from debugtui.config.fields import (
     LocalPath,
     Name,
     Number,
+    Seconds,
     Table,
     Text,
     Url,
@@ -62,10 +63,28 @@ class ExpectConfig(Table):
     Attributes:
         status: the HTTP status.
         body: a text that the body holds; None: any body.
+        json_path: what a JSON answer holds: a path such as `checks.db` or `items[0].id`, and the value as text.
     """
 
     status: Number = Field(default=200, ge=100, le=599)
     body: Text | None = None
+    json_path: dict[str, Text] = Field(default_factory=dict)
+
+
+class BudgetConfig(Table):
+    """How slow a page may be, in seconds.
+
+    Attributes:
+        first_byte: of the probe, from the request to the first byte of the answer.
+        request: of any request that the page makes.
+        lcp: largest contentful paint; 2.5 s is "good" (web.dev, Core Web Vitals).
+        tti: time to interactive; 3.8 s is "good" (web.dev, Lighthouse).
+    """
+
+    first_byte: Seconds = Field(default=1.0, gt=0)
+    request: Seconds = Field(default=1.0, gt=0)
+    lcp: Seconds = Field(default=2.5, gt=0)
+    tti: Seconds = Field(default=3.8, gt=0)
 
 
 class WebConfig(Table):
@@ -77,6 +96,12 @@ class WebConfig(Table):
         expect: what a sound answer looks like.
         nginx: the configuration file of the nginx that serves it, on the host; None: no nginx is watched.
         chrome: whether it is also opened in a browser.
+        direct: fetched from this machine instead of through the host.
+        ca: file of the authorities that its certificate is judged by, on this machine; None: the system's own.
+        every: seconds between two probes; the browser comes at most once a minute.
+        budgets: how slow it may be.
+        containers: names of the containers whose logs belong to it; empty: those that nginx passes requests to.
+        release: the symbolic link that its files are served through, on the host; None: its releases are not switched.
     """
 
     name: Name
@@ -84,6 +109,12 @@ class WebConfig(Table):
     expect: ExpectConfig = ExpectConfig()
     nginx: HostPath | None = None
     chrome: Flag = False
+    direct: Flag = False
+    ca: LocalPath | None = None
+    every: Seconds = Field(default=10.0, ge=1, le=3600)
+    budgets: BudgetConfig = BudgetConfig()
+    containers: tuple[Text, ...] = ()
+    release: HostPath | None = None
 
 
 class HostConfig(Table):

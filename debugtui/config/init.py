@@ -137,7 +137,9 @@ def _value(value: object) -> str:
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else toml_text(str(value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml_text(str(key))} = {_value(item)}" for key, item in value.items()) + "}"
+    return str(value) if isinstance(value, int | float) else toml_text(str(value))
 
 
 def append_host(path: Path, host: HostConfig) -> None:

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from debugtui.config.cross import cross_faults
 from debugtui.config.faults import Place, fault, nearest, raise_faults
-from debugtui.config.fields import Flag, Hours, LocalPath, Name, Seconds, Table, Text, Url
-from debugtui.config.hosts import BackupConfig, ExpectConfig, HostConfig, PostgresConfig, WebConfig
+from debugtui.config.fields import Flag, HostPath, Hours, LocalPath, Name, Number, Seconds, Table, Text, Url
+from debugtui.config.hosts import BackupConfig, BudgetConfig, ExpectConfig, HostConfig, PostgresConfig, WebConfig
 from debugtui.config.keymap import canonical_keys, key_faults
 from debugtui.config.secrets import SecretRef
 from debugtui.model.target import Target
@@ -19,11 +19,14 @@ __all__ = [
     "THEMES",
     "BackupConfig",
     "BackupsConfig",
+    "BudgetConfig",
     "Config",
     "EscalationConfig",
     "EscalationLevel",
     "ExpectConfig",
+    "GroqAppConfig",
     "GroqConfig",
+    "GroqLogsConfig",
     "HostConfig",
     "HttpConfig",
     "NotifyConfig",
@@ -82,6 +85,48 @@ class UiConfig(Table):
         return {action: ",".join(canonical_keys(text)) for action, text in value.items()}
 
 
+class GroqLogsConfig(Table):
+    """The log of the application that uses the API: what it says of its calls.
+
+    Attributes:
+        container: the target of the container whose log it is, `HOST/docker/NAME`.
+        pattern: a regular expression with named groups (`status`, `ms`, `model`, `retry_s`); None: the lines of httpx and groq.
+    """
+
+    container: Text
+    pattern: Text | None = None
+
+
+class GroqAppConfig(Table):
+    """Where the application keeps its settings of the API, so that they can be repaired.
+
+    Attributes:
+        container: the target of the container whose environment holds them, `HOST/docker/NAME`.
+        host: where `file` lies.
+        file: an environment file (`NAME=value` lines) on `host`.
+        unit: the systemd unit to restart after a change of `file`.
+        key, model, timeout, retries, concurrency: names of the variables.
+    """
+
+    container: Text | None = None
+    host: Text | None = None
+    file: HostPath | None = None
+    unit: Text | None = None
+    key: Text = "GROQ_API_KEY"
+    model: Text = "GROQ_MODEL"
+    timeout: Text = "GROQ_TIMEOUT"
+    retries: Text = "GROQ_MAX_RETRIES"
+    concurrency: Text = "GROQ_CONCURRENCY"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> GroqAppConfig:
+        if (self.container is None) == (self.file is None):
+            raise fault("names a container, or a host and a file")
+        if self.file is not None and self.host is None:
+            raise fault("a file needs the host that it lies on")
+        return self
+
+
 class GroqConfig(Table):
     """One use of the Groq API.
 
@@ -89,15 +134,34 @@ class GroqConfig(Table):
         name: its name on the screen and in targets (`groq/NAME`), unique.
         base_url: where the API is.
         api_key: where the key is found; None: asked for when it is first needed.
+        next_key: where the key is found that a rotation puts in its place.
         model: the model that is watched; None: no completion can be probed.
         probe: `models` costs nothing; `completion` spends a token.
+        via: the host through whose link it is reached; None: from this machine.
+        every: seconds between two probes; None: 30 for `models`, 60 for `completion`.
+        timeout: seconds for a whole probe.
+        budget: most tokens that the probes may spend in a day (UTC).
+        price_in, price_out: US dollars for a million tokens; None: the cost is not known.
+        logs: the log of the application that uses it.
+        prometheus: name of the Prometheus that has the application's figures.
+        app: where the application keeps its settings.
     """
 
     name: Name
     base_url: Url = "https://api.groq.com"
     api_key: SecretRef | None = None
+    next_key: SecretRef | None = None
     model: Text | None = None
     probe: Literal["models", "completion"] = "models"
+    via: str | None = None
+    every: Seconds | None = Field(default=None, ge=1, le=3600)
+    timeout: Seconds = Field(default=10.0, gt=0, le=60)
+    budget: Number = Field(default=100_000, ge=0)
+    price_in: float | None = Field(default=None, ge=0)
+    price_out: float | None = Field(default=None, ge=0)
+    logs: GroqLogsConfig | None = None
+    prometheus: Text | None = None
+    app: GroqAppConfig | None = None
 
 
 class HttpConfig(Table):

@@ -31,6 +31,7 @@ class Pace:
         visible: whether a pane shows it.
         failures: failed reads in a row.
         absent: the service is not there, and nobody said that it must be.
+        period: the source's own least time between two reads, in seconds; 0: it follows the refresh.
     """
 
     refresh: float
@@ -38,6 +39,7 @@ class Pace:
     visible: bool = True
     failures: int = 0
     absent: bool = False
+    period: float = 0.0
 
     @property
     def interval(self) -> float:
@@ -45,9 +47,9 @@ class Pace:
         if self.absent:
             return ABSENT
         if self.failures:
-            return min(FAILING, self.refresh * 2.0 ** min(self.failures - 1, 8))
+            return max(self.period, min(FAILING, self.refresh * 2.0 ** min(self.failures - 1, 8)))
         wanted = self.refresh * (1.0 if self.visible else HIDDEN_FACTOR)
-        return min(SLOWEST, max(wanted, self.took / SHARE))
+        return max(self.period, min(SLOWEST, max(wanted, self.took / SHARE)))
 
 
 def smooth(before: float, took: float) -> float:

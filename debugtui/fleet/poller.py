@@ -13,9 +13,6 @@ from debugtui.model.clock import Clock
 from debugtui.model.source import Freshness, LinkState, Problem, Reading, SourceStatus
 from debugtui.sources.base import Source, SourceError
 
-#: No read may take longer than this, in seconds; the sources' own limits are shorter.
-READ_LIMIT = 20.0
-
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +65,8 @@ class Poller:
     @property
     def interval(self) -> float:
         """Seconds between two reads now."""
-        return Pace(self._refresh, self._took, self.visible or self.opened, self._failures, self._absent).interval
+        period = self.source.period_s
+        return Pace(self._refresh, self._took, self.visible or self.opened, self._failures, self._absent, period).interval
 
     def set_refresh(self, refresh: float) -> None:
         """Change the operator's refresh, in seconds."""
@@ -95,7 +93,7 @@ class Poller:
                 if self.link.status.state is LinkState.UP:
                     await self.read_once()
                     wait = max(0.05, started + self.interval - self._clock.monotonic())
-                    if self._reads == 1:
+                    if self._reads == 1 and not self.source.period_s:
                         wait = min(wait, 1.0)  # rates and the slow parts are wanted soon after the first picture
                 else:
                     wait = self.interval
@@ -125,14 +123,14 @@ class Poller:
         started = self._clock.monotonic()
         whole = self._wants_full(started) if full is None else full
         try:
-            async with asyncio.timeout(READ_LIMIT):
+            async with asyncio.timeout(self.source.limit_s):
                 reading = await self.source.read(full=whole)
         except SourceError as error:
             self._failed(error.problem, absent=error.absent)
         except LinkError as error:
             self._failed(error.problem)
         except TimeoutError:
-            self._failed(Problem(f"no answer within {READ_LIMIT:.0f} s"))
+            self._failed(Problem(f"no answer within {self.source.limit_s:.0f} s"))
         except Exception as error:  # noqa: BLE001 - one broken source must not end the others; it is shown and logged
             _log.exception("source %s of %s", self.source.name, self.link.host)
             self._failed(Problem(f"{type(error).__name__}: {error}", "this is a fault of DebugTUI: see its log"))

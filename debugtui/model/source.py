@@ -15,6 +15,11 @@ class Kind(StrEnum):
     DOCKER = "docker"
     POSTGRES = "postgres"
     SYSTEM = "system"
+    WEB = "web"
+    NGINX = "nginx"
+    TLS = "tls"
+    CHROME = "chrome"
+    GROQ = "groq"
 
 
 class Freshness(StrEnum):

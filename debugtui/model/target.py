@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Stands where a host's name stands, for what is watched beside the hosts: the uses of the Groq API, `groq/NAME`. No host may
+#: have this name.
+GROQ = "groq"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
@@ -22,16 +26,20 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Read `HOST/KIND/NAME`.
+        """Read `HOST/KIND/NAME`, or `groq/NAME`.
 
         Raises:
             ValueError: fewer than two parts, or an empty one.
         """
         host, slash, rest = text.partition("/")
+        if host == GROQ and rest:
+            return cls(GROQ, GROQ, rest)
         kind, _, name = rest.partition("/")
         if not slash or not host or not kind:
             raise ValueError(f"a target is HOST/KIND/NAME, not {text!r}")
         return cls(host, kind, name)
 
     def __str__(self) -> str:
+        if self.host == self.kind == GROQ:
+            return "/".join(part for part in (self.host, self.name) if part)
         return "/".join(part for part in (self.host, self.kind, self.name) if part)

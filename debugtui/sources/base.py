@@ -6,6 +6,9 @@ from typing import Protocol
 
 from debugtui.model.source import Kind, Problem, Reading
 
+#: No read of a source may take longer than this, in seconds; the sources' own limits are shorter.
+READ_LIMIT_S = 20.0
+
 
 class SourceError(Exception):
     """The whole source could not be read. `problem` is ready to show.
@@ -34,6 +37,10 @@ class Source(Protocol):
     name: str
     #: True where rates need a second read (about a second later) before they are known.
     has_rates: bool
+    #: Least seconds between two reads: 0 follows the operator's refresh; what costs the watched side something is slower.
+    period_s: float
+    #: No read may take longer than this, in seconds; `READ_LIMIT_S` but for what starts a browser.
+    limit_s: float
 
     async def read(self, *, full: bool) -> Reading:
         """Read now.

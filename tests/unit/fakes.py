@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from debugtui.hosts.link import CommandResult, Endpoint, LinkError
 from debugtui.model.source import Kind, LinkState, LinkStatus, Problem, Reading
 from debugtui.model.system import Filesystem, SystemReading
+from debugtui.sources.base import READ_LIMIT_S
 
 START = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -80,6 +81,8 @@ class FakeSource:
         self.kind = kind
         self.name = name or kind.value
         self.has_rates = False
+        self.period_s = 0.0
+        self.limit_s = READ_LIMIT_S
         self.answer = answer or system_reading()
         self.reads: list[bool] = []
         self.closed = False

@@ -12,7 +12,7 @@ from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.docker import DockerReading
 from debugtui.model.logs import LogLine
 from debugtui.model.source import Gap, Kind, Problem
-from debugtui.sources.base import SourceError
+from debugtui.sources.base import READ_LIMIT_S, SourceError
 from debugtui.sources.docker.client import ONE_SHOT_API, AnswerError, EngineClient, SlowAnswerError
 from debugtui.sources.docker.containers import parse_details
 from debugtui.sources.docker.events import EventWatch
@@ -53,6 +53,8 @@ class DockerSource:
     kind = Kind.DOCKER
     name = Kind.DOCKER.value
     has_rates = True
+    period_s = 0.0
+    limit_s = READ_LIMIT_S
 
     def __init__(self, link: Link, socket_url: str, *, clock: Clock | None = None) -> None:
         """Prepare; nothing is opened before the first read.

@@ -14,7 +14,7 @@ from debugtui.model.libvirt import LibvirtReading, StoragePool, VirtualNetwork, 
 from debugtui.model.logs import LogLine
 from debugtui.model.source import Gap, Kind, Problem
 from debugtui.model.text import line
-from debugtui.sources.base import SourceError
+from debugtui.sources.base import READ_LIMIT_S, SourceError
 from debugtui.sources.libvirt import console
 from debugtui.sources.libvirt.dial import Way, dial
 from debugtui.sources.libvirt.problems import no_answer, not_loaded, problem_of
@@ -39,6 +39,8 @@ class LibvirtSource:
     kind = Kind.LIBVIRT
     name = "libvirt"
     has_rates = True
+    period_s = 0.0
+    limit_s = READ_LIMIT_S
 
     def __init__(self, link: Link, uri: str) -> None:
         """Read `uri`, as seen from the link's host."""

@@ -15,7 +15,7 @@ from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.postgres import PostgresReading, PreparedTransaction
 from debugtui.model.postgres import Session as SessionRow
 from debugtui.model.source import Gap, Kind, LinkState, Problem
-from debugtui.sources.base import SourceError
+from debugtui.sources.base import READ_LIMIT_S, SourceError
 from debugtui.sources.postgres import queries
 from debugtui.sources.postgres.activity import QueryTexts, Row, apply_waits, short, to_prepared, to_session
 from debugtui.sources.postgres.dsn import Address, DsnError, parse_dsn
@@ -51,6 +51,8 @@ class PostgresSource:
 
     kind = Kind.POSTGRES
     has_rates = True
+    period_s = 0.0
+    limit_s = READ_LIMIT_S
 
     def __init__(
         self,

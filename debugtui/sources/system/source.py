@@ -11,7 +11,7 @@ from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import Gap, Kind, Problem
 from debugtui.model.system import BlockDevice, NetworkInterface, SystemReading
 from debugtui.model.text import decode, line
-from debugtui.sources.base import SourceError
+from debugtui.sources.base import READ_LIMIT_S, SourceError
 from debugtui.sources.system import parse
 from debugtui.sources.system.script import COMMAND
 
@@ -43,6 +43,8 @@ class SystemSource:
     kind = Kind.SYSTEM
     name = "system"
     has_rates = True
+    period_s = 0.0
+    limit_s = READ_LIMIT_S
 
     def __init__(self, link: Link, *, clock: Clock | None = None) -> None:
         """Read through `link`."""
