@@ -23,7 +23,7 @@ from debugtui.config.paths import config_file
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import FleetView, Kind
-from debugtui.model.target import Target
+from debugtui.model.target import GROQ, Target
 from debugtui.screens.console import Console, PaintedScreen
 from debugtui.screens.keys import bindings
 from debugtui.screens.main import MainScreen
@@ -193,10 +193,6 @@ class DebugTui(Console):
         self.set_keymap(self.operator_keys)
         wanted = config.ui.theme if config.ui.theme in self.available_themes else DEFAULT_THEME
         self.theme = choose(wanted, no_color=self.no_color)
-        for screen in self.screen_stack:
-            if isinstance(screen, MainScreen):
-                screen.name_unwatched("groq", [one.name for one in config.groq])
-                screen.name_unwatched("web", [one.name for host in config.hosts for one in host.web])
         if not config.ui.mouse:
             # The configuration is read after the first frame, when the driver has asked for the mouse already.
             give_back = getattr(self._driver, "_disable_mouse_support", None)
@@ -302,7 +298,7 @@ class DebugTui(Console):
         opened = getattr(screen, "opened_source", None)
         if isinstance(screen, MainScreen):
             only = screen.only_host
-            self.fleet.attend(Attention(kinds=screen.visible_kinds, hosts=frozenset({only}) if only else None))
+            self.fleet.attend(Attention(kinds=screen.visible_kinds, hosts=frozenset({only, GROQ}) if only else None))
         elif opened is not None:
             self.fleet.attend(Attention(kinds=frozenset({Kind.SYSTEM}), hosts=frozenset({opened[0]}), opened=opened))
 

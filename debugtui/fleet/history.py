@@ -11,12 +11,19 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from debugtui.model.chrome import ChromeReading
 from debugtui.model.docker import DockerReading
+from debugtui.model.groq import GroqReading
 from debugtui.model.libvirt import LibvirtReading
+from debugtui.model.nginx import NginxReading
 from debugtui.model.postgres import PostgresReading
-from debugtui.model.source import Kind, SourceStatus
+from debugtui.model.source import Kind, Reading, SourceStatus
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
+from debugtui.model.web import WebReading
+
+#: The kinds of which a host may have several sources, each with a name of its own.
+_NAMED = frozenset({Kind.POSTGRES, Kind.WEB, Kind.NGINX, Kind.TLS, Kind.CHROME, Kind.GROQ})
 
 #: Reads kept of each source: ten minutes at the default refresh of two seconds.
 LENGTH = 300
@@ -28,6 +35,10 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     Kind.LIBVIRT: ("cpu", "memory", "read", "write", "rx", "tx"),
     Kind.DOCKER: ("cpu", "memory", "rx", "tx"),
     Kind.POSTGRES: ("connections", "active", "waiting", "commits", "rollbacks", "hit"),
+    Kind.WEB: ("total", "first_byte"),
+    Kind.NGINX: ("requests", "p95", "errors"),
+    Kind.CHROME: ("lcp", "tti", "errors", "failed"),
+    Kind.GROQ: ("latency", "ttft"),
 }
 
 
@@ -64,6 +75,22 @@ def _figures(status: SourceStatus) -> tuple[tuple[str, ...], list[float | None]]
         return tuple(one.name for one in reading.containers), values
     if isinstance(reading, PostgresReading):
         return (status.name,), _postgres(reading)
+    found = _outer(reading)
+    return None if found is None else ((status.name,), found)
+
+
+def _outer(reading: Reading | None) -> list[float | None] | None:
+    if isinstance(reading, WebReading):
+        return [reading.timing.total_ms, reading.timing.first_byte_ms]
+    if isinstance(reading, NginxReading):
+        access = reading.access
+        rate = access.requests_s if access else reading.status.requests_s if reading.status else None
+        return [rate, access.p95_ms if access else None, float(sum(group.count for group in reading.errors))]
+    if isinstance(reading, ChromeReading):
+        return [reading.lcp_ms, reading.tti_ms, float(len(reading.errors)), float(len(reading.failed))]
+    if isinstance(reading, GroqReading):
+        newest = reading.newest
+        return [newest.total_ms, newest.ttft_ms] if newest is not None and newest.fault is None else [None, None]
     return None
 
 
@@ -144,7 +171,7 @@ class History:
         return series
 
     def _ring(self, target: Target, kind: Kind) -> Sequence[Sample]:
-        name = target.name if kind is Kind.POSTGRES else kind.value
+        name = target.name if kind in _NAMED else kind.value
         return list(self._rings.get((target.host, kind, name), ()))
 
 

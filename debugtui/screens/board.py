@@ -7,13 +7,17 @@ from datetime import datetime
 
 from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, SourceStatus
+from debugtui.model.target import GROQ
 from debugtui.screens.panes import BY_KIND
 from debugtui.screens.rows.alerts import alert_rows
 from debugtui.screens.rows.common import empty_words, freshness_tone, freshness_words, problem_rows
 from debugtui.screens.rows.containers import container_rows
+from debugtui.screens.rows.groq import groq_rows
 from debugtui.screens.rows.hosts import host_row
 from debugtui.screens.rows.locks import lock_rows
 from debugtui.screens.rows.vms import vm_rows
+from debugtui.screens.rows.web import KINDS as WEB_KINDS
+from debugtui.screens.rows.web import web_rows
 from debugtui.themes.tones import Tone
 from debugtui.widgets.table_rows import Cell, Row, cell_of
 
@@ -26,10 +30,23 @@ class Board:
     def __init__(self) -> None:
         self._cache: dict[_SourceKey, tuple[tuple[int, Freshness, bool], list[Row]]] = {}
         self._lists: dict[Kind, tuple[list[list[Row]], list[Row]]] = {}
+        self._web: tuple[object, list[Row]] | None = None
 
     def hosts(self, view: FleetView) -> list[Row]:
         """Return the rows of the hosts pane."""
-        return [host_row(host, view.taken_at) for host in view.hosts]
+        return [host_row(host, view.taken_at) for host in view.hosts if host.name != GROQ]
+
+    def web(self, hosts: Sequence[HostView]) -> list[Row]:
+        """Return the rows of the web pane, for the hosts shown; the very same list where nothing changed."""
+        version = tuple(
+            (host.name, source.name, source.sequence, source.freshness)
+            for host in hosts
+            for source in host.sources
+            if source.kind in WEB_KINDS
+        )
+        if self._web is None or self._web[0] != version:
+            self._web = (version, web_rows(hosts))
+        return self._web[1]
 
     def alerts(self, alerts: Sequence[Alert], now: datetime) -> list[Row]:
         """Return the rows of the alert pane."""
@@ -84,6 +101,8 @@ def _make(status: SourceStatus, several: bool) -> list[Row]:
         return container_rows(status, several_hosts=several)
     if status.kind is Kind.POSTGRES:
         return lock_rows(status, several=several)
+    if status.kind is Kind.GROQ:
+        return groq_rows(status)
     return []
 
 
@@ -98,7 +117,10 @@ def _faded(row: Row, kind: Kind) -> Row:
 
 def pane_status(kind: Kind, hosts: Sequence[HostView], now: datetime) -> tuple[str, Tone]:
     """Return what a pane's border says: how fresh the worst of its sources is."""
-    statuses = [source for host in hosts for source in host.of_kind(kind) if source.freshness is not Freshness.OFF]
+    kinds = (kind, *BY_KIND[kind].also)
+    statuses = [
+        source for host in hosts for source in host.sources if source.kind in kinds and source.freshness is not Freshness.OFF
+    ]
     if not statuses:
         return "", "dim"
     order = [Freshness.LOST, Freshness.STALE, Freshness.LIVE]

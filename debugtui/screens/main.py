@@ -9,14 +9,12 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Static
 
 from debugtui.model.alerts import Alert
 from debugtui.model.docker import DockerReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.source import FleetView, Freshness, HostView, Kind
-from debugtui.model.target import Target
+from debugtui.model.target import GROQ, Target
 from debugtui.screens.board import Board, empty_text, pane_status
 from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
@@ -35,6 +33,16 @@ KEY_LINE = (
 )  # fmt: skip
 #: And what it always has room for.
 KEY_LINE_RIGHT = ("app.palette", "app.help")
+
+
+#: The panes whose rows come from sources of one kind.
+_OF_KIND = (
+    ("vms", Kind.LIBVIRT),
+    ("locks", Kind.POSTGRES),
+    ("containers", Kind.DOCKER),
+    ("groq", Kind.GROQ),
+    ("web", Kind.WEB),
+)
 
 
 class MainScreen(PaintedScreen):
@@ -91,12 +99,13 @@ class MainScreen(PaintedScreen):
         with self.app.batch_update():
             self._table("hosts").set_rows(self._board.hosts(view))
             self._paint_pane("hosts", Kind.SYSTEM, view.hosts, view)
-            for name, kind in (("vms", Kind.LIBVIRT), ("locks", Kind.POSTGRES), ("containers", Kind.DOCKER)):
+            for name, kind in _OF_KIND:
                 table = self._table(name)
                 table.empty_text = empty_text(kind, hosts)
-                table.set_rows(self._board.of_kind(kind, hosts))
+                table.set_rows(self._board.web(hosts) if kind is Kind.WEB else self._board.of_kind(kind, hosts))
                 self._paint_pane(name, kind, hosts, view)
-            self._paint_alerts(view, [alert for alert in alerts if self._only_host in (None, alert.target.host)])
+            shown = {host.name for host in hosts}
+            self._paint_alerts(view, [alert for alert in alerts if alert.target.host in shown])
             if self.query_one(FilterBar).display:
                 self.query_one(FilterBar).refresh_count()
 
@@ -130,7 +139,7 @@ class MainScreen(PaintedScreen):
         containers = _count(view, Kind.DOCKER)
         lost = sum(any(source.freshness is Freshness.LOST for source in host.sources) for host in view.hosts)
         words: list[Word] = [
-            (f"{_plural(len(view.hosts), 'host')}", ""),
+            (f"{_plural(sum(host.name != GROQ for host in view.hosts), 'host')}", ""),
             (_plural(vms, "VM"), ""),
             (_plural(containers, "container"), ""),
         ]
@@ -149,8 +158,7 @@ class MainScreen(PaintedScreen):
     def table_changed(self) -> None:
         """Say on the pane's border how its table is filtered or sorted."""
         for spec in PANES:
-            if spec.columns:
-                self._note(self.query_one(f"#pane-{spec.id}", Pane), self._table(spec.id))
+            self._note(self.query_one(f"#pane-{spec.id}", Pane), self._table(spec.id))
 
     def text_to_copy(self) -> tuple[str, str] | None:
         """Return the row under the cursor."""
@@ -164,7 +172,7 @@ class MainScreen(PaintedScreen):
     def _shown_hosts(self, view: FleetView) -> tuple[HostView, ...]:
         if self._only_host is None:
             return view.hosts
-        return tuple(host for host in view.hosts if host.name == self._only_host)
+        return tuple(host for host in view.hosts if host.name in (self._only_host, GROQ))
 
     @property
     def only_host(self) -> str | None:
@@ -175,16 +183,11 @@ class MainScreen(PaintedScreen):
     def visible_kinds(self) -> frozenset[Kind]:
         """The kinds whose panes are on screen now."""
         return frozenset(
-            spec.kind
+            kind
             for spec in PANES
             if spec.kind is not None and (self._zoomed in (None, spec.id) or spec.kind is Kind.SYSTEM)
+            for kind in (spec.kind, *spec.also)
         )
-
-    def name_unwatched(self, pane: str, names: Sequence[str]) -> None:
-        """Say in a pane without sources that these are configured and that this version does not watch them."""
-        if names:
-            words = Content(f"configured, and not watched by this version: {', '.join(names)}")
-            self.query_one(f"#pane-{pane} .notice", Static).update(words)
 
     def tables(self) -> list[LineTable]:
         """Return every table of the screen."""
@@ -198,9 +201,8 @@ class MainScreen(PaintedScreen):
     def _go(self, name: str) -> None:
         if self._zoomed not in (None, name):
             self._zoom(name)
-        spec = BY_ID[name]
         # Set at once, not when the loop comes to it: keys that are typed ahead belong to the new pane.
-        self.set_focus(self.query_one(f"#table-{name}" if spec.columns else f"#pane-{name}"))
+        self.set_focus(self.query_one(f"#table-{name}"))
 
     def action_pane_1(self) -> None:
         """Go to the hosts."""
@@ -262,7 +264,7 @@ class MainScreen(PaintedScreen):
         self._step_host(-1)
 
     def _step_host(self, step: int) -> None:
-        names: list[str | None] = [None, *(host.name for host in self.app.view.hosts)]
+        names: list[str | None] = [None, *(host.name for host in self.app.view.hosts if host.name != GROQ)]
         self._show_host(names[(names.index(self._only_host) + step) % len(names)])
 
     def _show_host(self, name: str | None) -> None:
@@ -318,7 +320,8 @@ def target_of(table: str, key: str) -> Target | None:
     if table == "table-hosts":
         return Target(key, Kind.SYSTEM)
     if key.startswith(PROBLEM):
-        return Target(Target.parse(key.removeprefix(PROBLEM).partition("#")[0]).host, Kind.SYSTEM)
+        about = Target.parse(key.removeprefix(PROBLEM).partition("#")[0])
+        return about if about.host == GROQ else Target(about.host, Kind.SYSTEM)
     if key.startswith(("project:", "host:")):
         host = key.partition(":")[2].partition("/")[0]
         return Target(host, Kind.SYSTEM)
@@ -327,13 +330,8 @@ def target_of(table: str, key: str) -> Target | None:
 
 
 def _pane(spec: PaneSpec) -> Pane:
-    title = f"{spec.number} {spec.title}"
-    if spec.columns:
-        table = LineTable(spec.columns, id=f"table-{spec.id}", empty_text="connecting…")
-        return Pane(title, table, id=f"pane-{spec.id}")
-    pane = Pane(title, Static("not configured", classes="notice", markup=False), id=f"pane-{spec.id}")
-    pane.can_focus = True
-    return pane
+    table = LineTable(spec.columns, id=f"table-{spec.id}", empty_text="connecting…")
+    return Pane(f"{spec.number} {spec.title}", table, id=f"pane-{spec.id}")
 
 
 def _plural(number: int, word: str) -> str:

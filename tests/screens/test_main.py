@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from debugtui.app import DebugTui
+from debugtui.fleet.fleet import Fleet
 from debugtui.model.source import Kind, LinkState
 from debugtui.screens.help import HelpScreen
 from debugtui.screens.jump import JumpScreen
@@ -18,7 +19,7 @@ from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.pane import Pane
 from tests.screens.conftest import Opened, settled
 from tests.screens.world import small_world
-from tests.unit.fakes import FakeSource
+from tests.unit.fakes import FakeClock, FakeSource
 
 
 def table(pilot: Pilot[int], name: str) -> LineTable:
@@ -74,10 +75,15 @@ async def test_what_cannot_be_read_says_why_and_how_to_mend_it(opened: Opened) -
 
 
 async def test_groq_and_web_say_that_they_are_not_configured(opened: Opened) -> None:
-    async with opened() as pilot:
+    def bare() -> tuple[Fleet, FakeClock]:
+        fleet, clock = small_world()
+        fleet.keep(lambda source: source.kind in (Kind.SYSTEM, Kind.DOCKER))
+        return fleet, clock
+
+    async with opened(world=bare) as pilot:
         for name in ("groq", "web"):
-            notice = pilot.app.screen.query_one(f"#pane-{name} .notice")
-            assert "not configured" in str(notice.render())
+            table = pilot.app.screen.query_one(f"#table-{name}", LineTable)
+            assert table.empty_text == "not configured"
 
 
 @pytest.mark.parametrize(
@@ -88,8 +94,8 @@ async def test_groq_and_web_say_that_they_are_not_configured(opened: Opened) -> 
         ("3", "table-locks"),
         ("4", "table-alerts"),
         ("5", "table-containers"),
-        ("6", "pane-groq"),
-        ("7", "pane-web"),
+        ("6", "table-groq"),
+        ("7", "table-web"),
     ],
 )
 async def test_a_number_goes_to_its_pane(opened: Opened, key: str, focused: str) -> None:

@@ -37,20 +37,6 @@ async def test_a_key_can_be_moved_and_the_key_line_says_so(opened: Opened, tmp_p
         assert app.screen.has_class("-zoomed")
 
 
-async def test_what_is_configured_and_not_watched_yet_says_so(opened: Opened, tmp_path: Path) -> None:
-    file = tmp_path / "more.toml"
-    file.write_text(
-        '[[hosts]]\nname = "a"\naddress = "local"\n[[hosts.web]]\nname = "front"\nurl = "http://127.0.0.1/"\n', encoding="utf-8"
-    )
-    async with opened() as pilot:
-        app = pilot.app
-        assert isinstance(app, DebugTui)
-        app._apply(load(file))
-        await pilot.pause()
-        assert "not watched by this version: front" in str(app.screen.query_one("#pane-web .notice").render())
-        assert "not configured" in str(app.screen.query_one("#pane-groq .notice").render())
-
-
 async def test_the_theme_can_be_changed(opened: Opened) -> None:
     async with opened() as pilot:
         seen = set()

@@ -21,7 +21,9 @@ from debugtui.model.postgres import (
 )
 from debugtui.model.source import Gap, Kind, LinkState, Problem
 from debugtui.model.system import BlockDevice, NetworkInterface
+from debugtui.model.target import GROQ
 from debugtui.sources.base import SourceError
+from tests.screens import outer_world
 from tests.unit.fakes import START, FakeClock, FakeLink, FakeSource, filesystem, system_reading
 
 GIB = 1 << 30
@@ -454,6 +456,11 @@ def small_world() -> tuple[Fleet, FakeClock]:
                     True,
                 ),
                 (FakeSource(Kind.POSTGRES, "coach", postgres()), True),
+                (FakeSource(Kind.WEB, "front", outer_world.front()), True),
+                (FakeSource(Kind.TLS, "front", outer_world.tls()), True),
+                (FakeSource(Kind.CHROME, "front", outer_world.chrome()), True),
+                (FakeSource(Kind.WEB, "shop", outer_world.shop()), True),
+                (FakeSource(Kind.NGINX, "main", outer_world.nginx()), True),
             ],
         ),
         HostParts(
@@ -471,5 +478,6 @@ def small_world() -> tuple[Fleet, FakeClock]:
             ],
         ),
         HostParts(three, [(FakeSource(Kind.SYSTEM), True), (FakeSource(Kind.DOCKER), True)]),
+        HostParts(FakeLink(GROQ), [(FakeSource(Kind.GROQ, "coach-ai", outer_world.groq()), True)]),
     ]
     return Fleet(parts, refresh=2.0, clock=clock), clock

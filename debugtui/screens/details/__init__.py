@@ -25,4 +25,16 @@ def detail_screen(target: Target, view: FleetView) -> DetailScreen | None:
         from debugtui.screens.details.container import ContainerScreen
 
         return ContainerScreen(target)
+    if target.kind == Kind.GROQ:
+        from debugtui.screens.details.groq import GroqScreen
+
+        return GroqScreen(target)
+    if target.kind in (Kind.WEB, Kind.TLS, Kind.CHROME) and target.name:
+        from debugtui.screens.details.web import WebScreen
+
+        return WebScreen(Target(target.host, Kind.WEB, target.name.partition("/")[0]))
+    if target.kind == Kind.NGINX:
+        from debugtui.screens.details.nginx import NginxScreen
+
+        return NginxScreen(target)
     return detail_screen(Target(target.host, Kind.SYSTEM), view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from debugtui.model.source import Freshness, Kind, SourceStatus
+from debugtui.model.target import GROQ, Target
 from debugtui.themes.tones import Tone
 from debugtui.widgets.format import age
 from debugtui.widgets.table_rows import Cell, Row
@@ -19,8 +20,8 @@ def seconds_since(then: datetime | None, now: datetime) -> float | None:
 
 
 def source_key(status: SourceStatus) -> str:
-    """Return `HOST/KIND` or `HOST/KIND/NAME` of a source."""
-    return f"{status.host}/{status.kind}" + ("" if status.name == status.kind else f"/{status.name}")
+    """Return the target of a source: `HOST/KIND`, `HOST/KIND/NAME` or `groq/NAME`."""
+    return str(Target(status.host, status.kind, "" if status.name == status.kind else status.name))
 
 
 def freshness_words(status: SourceStatus, now: datetime) -> str:
@@ -42,7 +43,8 @@ def problem_rows(status: SourceStatus) -> list[Row]:
     mark = "✖" if status.freshness is Freshness.LOST else "◐"
     tone = freshness_tone(status.freshness)
     key = f"{PROBLEM}{source_key(status)}"
-    rows = [Row(key, (Cell(f"{mark} {status.host}: {status.problem.says}", tone),), heading=True)]
+    who = status.name if status.host == GROQ else status.host
+    rows = [Row(key, (Cell(f"{mark} {who}: {status.problem.says}", tone),), heading=True)]
     if status.problem.hint:
         rows.append(Row(f"{key}#hint", (Cell(f"  {status.problem.hint}", "dim"),), heading=True))
     return rows
