@@ -248,7 +248,7 @@ ORDINARY = ("unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={N
 @pytest.mark.parametrize("prefix", [(), ORDINARY], ids=["as we are", "as an ordinary user"])
 def test_it_leaves_home_alone_and_nothing_behind(tmp_path: Path, prefix: tuple[str, ...]) -> None:
     process = screen(tmp_path, "end", *prefix)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=30)
     assert process.returncode == 7, errors
     assert "three hosts" in errors
     assert gone(Path(output.strip()))
@@ -262,7 +262,7 @@ def test_it_ends_with_the_screen_whatever_ends_that(tmp_path: Path, number: sign
     folder = Path(process.stdout.readline().strip())
     assert len(processes_about(folder)) >= 2
     process.send_signal(number)
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     wait_until(lambda: gone(folder), 8, "nothing left of the demo")
     assert list(tmp_path.iterdir()) == []
 

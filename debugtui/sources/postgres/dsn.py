@@ -82,7 +82,7 @@ def parse_dsn(text: str) -> Address:
         DsnError: not understood, or no user in it.
     """
     text = text.strip()
-    if "://" in text:
+    if "://" in text.partition("=")[0]:  # a keyword's value may hold these signs
         values = _uri(text)
     elif "=" in text:
         values = _keywords(text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from debugtui.config.redaction import redact
@@ -13,6 +14,13 @@ from debugtui.remediation.base import StaleError, StepError
 from debugtui.remediation.catalogue.docker.common import Box, look, policy_text
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
+
+if TYPE_CHECKING:
+    from debugtui.sources.docker.client import AnswerError
+
+#: What the engine says to an update of a container that ends in that moment, as one in a crash loop does. Nothing was changed,
+#: and the same request is right a moment later: it says what the settings are to be, not how they change.
+RACE, RACE_TRIES, RACE_PAUSE_S = "deleted process", 10, 0.3
 
 
 def shown(method: str, path: str, params: Mapping[str, str] | None = None, body: object = None) -> str:
@@ -41,16 +49,24 @@ async def send(
     from debugtui.sources.docker.client import AnswerError, EngineLostError
 
     writer = await hands.engine()
-    try:
-        return await writer.send(method, path, params, body, timeout=timeout)
-    except AnswerError as error:
-        if error.status in tolerate:
-            return None
+    for tries_left in reversed(range(RACE_TRIES)):
+        try:
+            return await writer.send(method, path, params, body, timeout=timeout)
+        except AnswerError as error:
+            if not (tries_left and path.endswith("/update") and RACE in error.words):
+                answer = error
+                break
+        except EngineLostError as error:
+            raise StepError(str(error.problem), changed=None) from None
+        await asyncio.sleep(RACE_PAUSE_S)
+    return _refused(answer, tolerate)
+
+
+def _refused(error: AnswerError, tolerate: tuple[int, ...]) -> None:
+    if error.status not in tolerate:
         words = redact(line(error.words, 400))
         changed = False if 400 <= error.status < 500 or error.status == 304 else None
         raise StepError(f"the Docker engine refuses: {words}", changed=changed) from None
-    except EngineLostError as error:
-        raise StepError(str(error.problem), changed=None) from None
 
 
 async def same(hands: Hands, identity: str, started: str) -> Box:
