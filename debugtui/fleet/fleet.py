@@ -14,6 +14,9 @@ from debugtui.model.source import FleetView, HostView, Kind, LinkState, SourceSt
 from debugtui.model.target import Target
 from debugtui.sources.base import Source
 
+#: Seconds that `fresh` waits where a browser looks at a page: opening one takes seconds.
+FRONT_LIMIT = 15.0
+
 
 @dataclass(frozen=True, slots=True)
 class HostParts:
@@ -149,20 +152,28 @@ class Fleet:
         return FleetView(self._clock.now(), hosts, self._version)
 
     async def fresh(self, host: str, *, limit: float = 4.0) -> FleetView:
-        """Have every source of a host read now, wait for the answers, and return the view.
+        """Have every source of a host read now, and what users see of every host; wait for the answers, return the view.
 
         Args:
             host: its name.
-            limit: seconds; what has not answered by then stays as old as it is, which its reading tells.
+            limit: seconds; `FRONT_LIMIT` where a browser looks. What has not answered by then stays as old as it is, which its
+                reading tells.
         """
-        link, pollers = self._hosts[host]
         asked = self._clock.monotonic()
-        while link.status.state is LinkState.UP and self._clock.monotonic() < asked + limit:
-            missing = [poller for poller in pollers if not poller.asked_since(asked)]
+        wanted = [
+            poller for poller in self._pollers() if poller.link.host == host or poller.source.kind in (Kind.WEB, Kind.CHROME)
+        ]
+        if any(poller.source.kind is Kind.CHROME for poller in wanted):
+            limit = max(limit, FRONT_LIMIT)
+        while self._clock.monotonic() < asked + limit:
+            missing = [
+                poller for poller in wanted if poller.link.status.state is LinkState.UP and not poller.asked_since(asked)
+            ]
             if not missing:
                 break
             for poller in missing:
-                poller.wake()  # one that reads just now began before we asked, and has to read once more
+                if not poller.begun_since(asked):  # one that reads just now began before we asked, and has to read once more
+                    poller.wake()
             await asyncio.sleep(0.02)
         return self.view()
 

@@ -53,6 +53,7 @@ class Poller:
         self._took: float = 0.0
         self._last_took: float | None = None
         self._last_started: float | None = None
+        self._begun: float | None = None
         self._failures = 0
         self._absent = False
         self._reads = 0
@@ -61,6 +62,10 @@ class Poller:
     def asked_since(self, moment: float) -> bool:
         """Whether a read that began after `moment` (monotonic, in seconds) has ended, with success or not."""
         return self._last_started is not None and self._last_started >= moment
+
+    def begun_since(self, moment: float) -> bool:
+        """Whether a read began after `moment` (monotonic, in seconds), ended or not."""
+        return self._begun is not None and self._begun >= moment
 
     @property
     def interval(self) -> float:
@@ -120,7 +125,7 @@ class Poller:
         Args:
             full: whether to read the slow parts; None leaves it to the pace.
         """
-        started = self._clock.monotonic()
+        started = self._begun = self._clock.monotonic()
         whole = self._wants_full(started) if full is None else full
         try:
             async with asyncio.timeout(self.source.limit_s):

@@ -87,6 +87,8 @@ def progress_lines(progress: Progress) -> Iterator[str]:
         newest = f": {check.samples[-1].value}" if check.samples else ""
         yield f"  {verdict:<12} {check.name}, held {check.held_s:.0f} of {check.watch_s:.0f} s{newest}"
     yield from (f"  side effect: {line}" for line in progress.side_effects)
+    for one in progress.compared:
+        yield f"  {'worse' if one.worse else 'seen':<12} {one.name}: {one.before} before, {one.after} now"
     if progress.record:
         yield f"  record: {progress.record}"
     if progress.state is State.UNKNOWN:

@@ -402,6 +402,7 @@ def _document(progress: Progress, code: int) -> dict[str, object]:
         "rollback": jsonable(progress.rollback),
         "rollback_checks": jsonable(progress.undo_checks),
         "side_effects": list(progress.side_effects),
+        "compared": jsonable(progress.compared),
         "record": progress.record or None,
     }
 

@@ -192,6 +192,16 @@ class CheckProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure of what users see, before a change and after it: `kvm-01/web/front answer`, `182 ms`, `190 ms`."""
+
+    name: str
+    before: str
+    after: str
+    worse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """An execution as it stands: what the engine tells the screen and the command line after every change, and at the end.
 
@@ -201,6 +211,7 @@ class Progress:
         state: see `State`.
         steps, rollback, checks, undo_checks: how far each is.
         side_effects: what got worse on the host and is not what the plan meant to change, one line each.
+        compared: what the probes and the browser saw before, and see now; empty before the end of the verification.
         says: what is going on, or how it ended, in one sentence.
         moved: where it was refused as stale: what the target was and is, one line each.
         record: the Markdown record's path, once it ended; empty before.
@@ -214,6 +225,7 @@ class Progress:
     checks: tuple[CheckProgress, ...] = ()
     undo_checks: tuple[CheckProgress, ...] = ()
     side_effects: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
     says: str = ""
     moved: tuple[str, ...] = ()
     record: str = ""

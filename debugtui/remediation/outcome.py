@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from debugtui.config.redaction import redact
 from debugtui.hosts.link import LinkError
-from debugtui.model.execution import Decision, Progress, State, Verdict
+from debugtui.model.execution import Compared, Decision, Progress, State, Verdict
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
 from debugtui.model.text import line
 from debugtui.remediation.base import Job, LiveCheck, Remediation, Undo
 from debugtui.remediation.eyes import Eyes, Surroundings
+from debugtui.remediation.front import compare_front
 from debugtui.remediation.lock import Held
 from debugtui.remediation.planner import job_of
 from debugtui.remediation.run import Run
-from debugtui.remediation.side_effects import compare
+from debugtui.remediation.side_effects import Effect, compare
 from debugtui.remediation.steps import StepFailure, StepRunner, close
 from debugtui.remediation.verify import Watch, watch_all
 from debugtui.sources.base import SourceError
@@ -164,23 +165,32 @@ class Work:
 
     async def _side_effects(self) -> str:
         """Compare the rest of the host with before; return what that served is gone, empty where nothing is."""
-        before, host = self.before, self.eyes.host.name
+        before = self.before
         if before is None:
             self.run.show(side_effects=("not compared: the host's readings from before are missing",))
             return ""
         meant = (self.run.plan.target, *(Target.parse(text) for text in _texts(self.run.plan.facts.get("expected"))))
         try:
-            effects = compare(before, await self._view(), host, meant)
+            front, effects = self._compared(before, await self._view(), meant)
             if effects:
                 await asyncio.sleep(SECOND_LOOK_S * self.around.dwell)
                 targets = {effect.target for effect in effects}
-                again = compare(before, await self._view(), host, meant)
+                front, again = self._compared(before, await self._view(), meant)
                 effects = tuple(effect for effect in again if effect.target in targets)
         except _BLIND as error:
             self.run.show(side_effects=(f"not compared: {line(str(error) or 'no answer in time', 200)}",))
             return ""
-        self.run.show(side_effects=tuple(effect.says for effect in effects))
+        self.run.show(side_effects=tuple(effect.says for effect in effects), compared=front)
         return next((effect.says for effect in effects if effect.critical), "")
+
+    def _compared(
+        self, before: FleetView, after: FleetView, meant: tuple[Target, ...]
+    ) -> tuple[tuple[Compared, ...], tuple[Effect, ...]]:
+        """Return what users see before and after, and everything that got worse."""
+        front = compare_front(before, after)
+        said = {effect.target for effect in front.effects}
+        rest = compare(before, after, self.eyes.host.name, meant)
+        return front.compared, (*front.effects, *(effect for effect in rest if effect.target not in said))
 
     # --- the way back
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from debugtui.config.redaction import redact
-from debugtui.model.execution import Approval, CheckProgress, Execution, Progress, StepProgress
+from debugtui.model.execution import Approval, CheckProgress, Compared, Execution, Progress, StepProgress
 from debugtui.model.plan import Plan
 from debugtui.model.text import clean, line
 from debugtui.remediation.risk import one_line
@@ -123,6 +123,7 @@ def _lines(execution: Execution, plan: Plan, approval: Approval, progress: Progr
         yield from _steps("Rollback", progress.rollback)
         yield from _checks("Checks of the rollback", progress.undo_checks)
     yield from _list("Side effects", progress.side_effects)
+    yield from _compared(progress.compared)
     yield from _list("Moved since the plan", progress.moved)
     yield from _list("Cannot be undone", plan.irreversible)
 
@@ -168,6 +169,13 @@ def _checks(title: str, checks: tuple[CheckProgress, ...]) -> Iterator[str]:
         verdict = check.verdict.value if check.verdict else "not finished"
         newest = f": {_text(check.samples[-1].value)}" if check.samples else ""
         yield f"- {verdict} {_text(check.name)}, held {check.held_s:.0f} of {check.watch_s:.0f} s{newest}"
+
+
+def _compared(compared: tuple[Compared, ...]) -> Iterator[str]:
+    if compared:
+        yield from ("", "## Before and after", "", "| what users see | before | after | |", "|---|---|---|---|")
+        for one in compared:
+            yield f"| {_text(one.name)} | {_text(one.before)} | {_text(one.after)} | {'worse' if one.worse else ''} |"
 
 
 def _list(title: str, lines: tuple[str, ...]) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 
-from debugtui.model.execution import CheckProgress, Progress, Progressing, State, StepProgress, Verdict
+from debugtui.model.execution import CheckProgress, Compared, Progress, Progressing, State, StepProgress, Verdict
 from debugtui.model.plan import FACTORS, Guard, GuardStatus, Plan, RiskClass
-from debugtui.widgets.cells import safe
+from debugtui.widgets.cells import fit, safe
 
 Part = Content | str | tuple[str, str]
 
@@ -163,6 +164,18 @@ def check_lines(check: CheckProgress) -> Iterable[Content]:
         yield Content.assemble("   ", *marks, f"  {safe(check.samples[-1].value)}")
 
 
+def compared_lines(compared: Sequence[Compared]) -> Iterable[Content]:
+    """Yield what users saw before and see now, in three columns."""
+    names = max(cell_len(safe(one.name)) for one in compared)
+    before = max(cell_len(safe(one.before)) for one in compared)
+    for one in compared:
+        mark, style = ("▲ ", "$text-warning") if one.worse else ("  ", "")
+        left = fit(safe(one.name), names)
+        yield Content.assemble(
+            (mark, style), left, "  ", (fit(safe(one.before), before), "$text-muted"), f"  {safe(one.after)}"
+        )
+
+
 def execution(progress: Progress) -> Content:
     """Return an execution as it stands."""
     found: list[Content] = [step_line(step) for step in progress.steps]
@@ -176,6 +189,8 @@ def execution(progress: Progress) -> Content:
         ]
     for check in progress.undo_checks:
         found += check_lines(check)
+    if progress.compared:
+        found += [Content(""), Content.styled("Before and after", "bold $text-primary"), *compared_lines(progress.compared)]
     for title, texts in (("Side effects", progress.side_effects), ("Moved since the plan", progress.moved)):
         if texts:
             found += [Content(""), Content.styled(title, "bold $text-warning")]
