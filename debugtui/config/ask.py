@@ -8,10 +8,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class SecretQuestion:
-    """A secret that is missing. `name` says which (`passphrase of ~/.ssh/id_ed25519`), `purpose` what it is needed for."""
+    """A secret that is missing. `name` says which (`passphrase of ~/.ssh/id_ed25519`), `purpose` what it is needed for.
+
+    `entry` is where the operator may keep it in their keyring, `service/user`; empty: it is never kept.
+    """
 
     name: str
     purpose: str
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

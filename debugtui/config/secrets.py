@@ -167,11 +167,41 @@ async def resolve(ref: SecretRef, *, name: str, purpose: str, asker: Asker) -> S
     elif ref.command is not None:
         value = await _from_command(ref.command, name)
     else:
-        value = await asker.secret(SecretQuestion(name, purpose)) or ""
+        value = await asker.secret(SecretQuestion(name, purpose, entry_of(name))) or ""
         if not value:
             return None
     register(value)
     return Secret(value)
+
+
+def entry_of(name: str) -> str:
+    """Return where a secret of that name is kept in the keyring, as `SecretRef.keyring` takes it."""
+    return "debugtui/" + re.sub(r"[^\w.-]+", "-", name)
+
+
+async def keep(entry: str, value: str) -> None:
+    """Keep a secret in the operator's keyring.
+
+    Args:
+        entry: `service/user`.
+        value: the secret.
+
+    Raises:
+        SecretError: there is no keyring, or it refuses.
+    """
+    service, _, user = entry.partition("/")
+    try:
+        await asyncio.wait_for(_in_daemon_thread(lambda: _keyring_set(service, user, value)), KEYRING_LIMIT)
+    except TimeoutError:
+        raise SecretError(Problem(f"the keyring did not answer within {KEYRING_LIMIT:.0f} s", "is it locked?")) from None
+    except Exception as error:  # noqa: BLE001 - every backend has its own errors
+        raise SecretError(Problem(f"the keyring refuses: {type(error).__name__}", "it is kept for this run only")) from None
+
+
+def _keyring_set(service: str, user: str, value: str) -> None:
+    import keyring  # heavy, and seldom used
+
+    keyring.set_password(service, user, value)
 
 
 def _unreadable(name: str, why: str) -> SecretError:

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from debugtui.config.ask import HostKeyQuestion, SecretQuestion
+from debugtui.config.secrets import SecretError, keep
 from debugtui.screens.console import Console
 from debugtui.widgets.cells import safe
 
@@ -31,11 +32,14 @@ _CSS = """
 
 
 class SecretScreen(ModalScreen[str | None]):
-    """Asks for a secret in a masked field; it is kept in memory for this run and written nowhere."""
+    """Asks for a secret in a masked field; it is kept in memory for this run, and in the keyring where the operator says so."""
 
     DEFAULT_CSS = f"SecretScreen {{ {_CSS} }}"
     AUTO_FOCUS = "Input"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "refuse", "No", id="ask.no")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "refuse", "No", id="ask.no"),
+        Binding("ctrl+k", "keep", "Use it, and keep it in the keyring", id="ask.keep", priority=True),
+    ]
 
     def __init__(self, question: SecretQuestion) -> None:
         super().__init__()
@@ -48,6 +52,9 @@ class SecretScreen(ModalScreen[str | None]):
             yield Static(Content(f"Needed {safe(self._question.purpose)}."))
             yield Input(password=True)
             yield Static(Content("Kept in memory until you leave, written nowhere. enter: use it   esc: no"), classes="hint")
+            if self._question.entry:
+                where = f'ctrl+k: use it, and keep it in your keyring, where {{keyring = "{self._question.entry}"}} finds it'
+                yield Static(Content(safe(where)), classes="hint", id="keep")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the secret over, and forget it here."""
@@ -55,6 +62,20 @@ class SecretScreen(ModalScreen[str | None]):
         value = event.value
         event.input.clear()
         self.dismiss(value or None)
+
+    async def action_keep(self) -> None:
+        """Keep the secret in the keyring, then hand it over; where the keyring refuses, that is said, and the field stays."""
+        field = self.query_one(Input)
+        if not self._question.entry or not field.value:
+            return
+        try:
+            await keep(self._question.entry, field.value)
+        except SecretError as error:
+            self.query_one("#keep", Static).update(Content(safe(str(error.problem))))
+            return
+        value = field.value
+        field.clear()
+        self.dismiss(value)
 
     def action_refuse(self) -> None:
         """Give no secret."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
 from debugtui.app import DebugTui
+from debugtui.config import secrets
 from debugtui.config.ask import HostKeyQuestion, SecretQuestion
 from debugtui.config.load import load
 from debugtui.screens.ask import HostKeyScreen, ScreenAsker, SecretScreen
@@ -49,6 +51,40 @@ async def test_the_theme_can_be_changed(opened: Opened) -> None:
 async def test_without_colour_the_plain_theme_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert DebugTui().theme == "rampart-mono"
+
+
+async def test_a_secret_is_kept_in_the_keyring_only_where_the_operator_says_so(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[str, str, str]] = []
+    monkeypatch.setattr(secrets, "_keyring_set", lambda *words: kept.append(words))
+    async with opened() as pilot:
+        app = pilot.app
+        assert isinstance(app, DebugTui)
+        for key, entries in (("enter", 0), ("ctrl+k", 1)):
+            answer = asyncio.create_task(ScreenAsker(app).secret(replace(QUESTION, entry="debugtui/coach")))
+            await pilot.pause(0.1)
+            await pilot.press(*"hunter22", key)
+            assert await answer == "hunter22"
+            assert len(kept) == entries
+    assert kept == [("debugtui", "coach", "hunter22")]
+
+
+async def test_a_keyring_that_refuses_is_said_and_nothing_is_lost(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: str) -> None:
+        raise RuntimeError("no backend")
+
+    monkeypatch.setattr(secrets, "_keyring_set", refuse)
+    async with opened() as pilot:
+        app = pilot.app
+        assert isinstance(app, DebugTui)
+        answer = asyncio.create_task(ScreenAsker(app).secret(replace(QUESTION, entry="debugtui/coach")))
+        await pilot.pause(0.1)
+        await pilot.press(*"hunter22", "ctrl+k")
+        await pilot.pause(0.1)
+        assert "the keyring refuses: RuntimeError" in str(app.screen.query_one("#keep").render())
+        await pilot.press("enter")
+        assert await answer == "hunter22"
 
 
 async def test_a_secret_is_asked_for_masked_and_given_once(opened: Opened) -> None:
