@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from debugtui.alerts.outer import of_outer
 from debugtui.alerts.rules import Finding, of_host, of_source
 from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Freshness, Kind, SourceStatus
@@ -48,7 +49,7 @@ class AlertBook:
         judged = self._judged.get(key)
         if judged is not None and judged[0] == version and status.sequence and status.kind is not Kind.POSTGRES:
             return judged[1]
-        found = list(of_source(status, now))
+        found = [*of_source(status, now), *of_outer(status)]
         self._judged[key] = (version, found)
         return found
 

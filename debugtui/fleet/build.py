@@ -5,7 +5,8 @@ The client libraries are heavy; each is imported here, and only where the config
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, cast
 
 from debugtui.config.ask import Asker
 from debugtui.config.models import Config, HostConfig, PostgresConfig
@@ -13,7 +14,12 @@ from debugtui.config.secrets import resolve
 from debugtui.fleet.fleet import Fleet, HostParts
 from debugtui.hosts.link import Link
 from debugtui.hosts.open import open_link
+from debugtui.model.source import Kind
+from debugtui.model.target import GROQ
 from debugtui.sources.base import Source
+
+if TYPE_CHECKING:
+    from debugtui.sources.docker.source import DockerSource
 
 LIBVIRT_DEFAULT = "qemu:///system"
 DOCKER_DEFAULT = "unix:///var/run/docker.sock"
@@ -24,16 +30,32 @@ LibvirtFactory = Callable[[Link, str], Source]
 
 def build_fleet(config: Config, asker: Asker, *, libvirt_factory: LibvirtFactory | None = None) -> Fleet:
     """Return a fleet of every configured host; nothing is connected yet."""
-    return Fleet(
-        (host_parts(host, asker, libvirt_factory) for host in config.hosts),
-        refresh=config.ui.refresh,
-    )
+    parts = [host_parts(host, asker, libvirt_factory) for host in config.hosts]
+    if config.groq:
+        from debugtui.fleet.outer import groq_sources
+
+        links = {part.link.host: part.link for part in parts}
+        dockers = {part.link.host: docker for part in parts if (docker := docker_of(part.sources)) is not None}
+        sources = [(source, True) for source in groq_sources(config, links, dockers, asker)]
+        # A place of its own: it needs no connection but those that its sources make.
+        parts.append(HostParts(open_link(HostConfig(name=GROQ, address="local"), asker), sources))
+    return Fleet(parts, refresh=config.ui.refresh)
+
+
+def docker_of(sources: Iterable[tuple[Source, bool]]) -> DockerSource | None:
+    """Return the Docker source among a host's sources."""
+    return next((cast("DockerSource", source) for source, _ in sources if source.kind is Kind.DOCKER), None)
 
 
 def host_parts(host: HostConfig, asker: Asker, libvirt_factory: LibvirtFactory | None = None) -> HostParts:
     """Return the link and the sources of one host."""
     link = open_link(host, asker)
-    return HostParts(link, tuple(_sources(host, link, asker, libvirt_factory)))
+    sources = list(_sources(host, link, asker, libvirt_factory))
+    if host.web:
+        from debugtui.fleet.outer import web_sources
+
+        sources += [(source, True) for source in web_sources(host, link, docker_of(sources))]
+    return HostParts(link, tuple(sources))
 
 
 def _sources(

@@ -74,6 +74,7 @@ class DockerSource:
         self._slow = SlowParts(self._clock)
         self._reads = 0
         self._ever_read = False
+        self._newest: DockerReading | None = None
 
     async def read(self, *, full: bool) -> DockerReading:
         """Read now. See `Source.read`."""
@@ -90,7 +91,19 @@ class DockerSource:
             raise _plain(error) from error
         self._reads += 1
         self._ever_read = True
-        return self._reading(client, gaps)
+        self._newest = self._reading(client, gaps)
+        return self._newest
+
+    def published_ports(self) -> dict[int, str]:
+        """Return which running container publishes each TCP port of the host, as last read."""
+        found: dict[int, str] = {}
+        for container in self._newest.containers if self._newest is not None else ():
+            for port in container.ports:
+                outer, arrow, inner = port.rpartition("->")
+                number = outer.rpartition(":")[2]
+                if arrow and inner.endswith("/tcp") and number.isascii() and number.isdigit():
+                    found[int(number)] = container.name
+        return found
 
     async def close(self) -> None:
         """Release the client and end the tasks. Safe to call twice."""

@@ -1,0 +1,23 @@
+"""The rules of the outer layers, by the kind of their readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from debugtui.alerts import tls, web
+from debugtui.alerts.rules import Finding
+from debugtui.model.source import Freshness, SourceStatus
+from debugtui.model.target import Target
+from debugtui.model.tls import TlsReading
+from debugtui.model.web import WebReading
+
+
+def of_outer(status: SourceStatus) -> Iterator[Finding]:
+    """Yield what the rules find in the reading of an outer layer; what is lost is not judged."""
+    if status.freshness in (Freshness.LOST, Freshness.OFF):
+        return
+    target, reading = Target(status.host, status.kind.value, status.name), status.reading
+    if isinstance(reading, WebReading):
+        yield from web.findings(target, reading)
+    elif isinstance(reading, TlsReading):
+        yield from tls.findings(target, reading)

@@ -1,0 +1,1 @@
+"""nginx: its configuration, its processes, its figures and its logs."""

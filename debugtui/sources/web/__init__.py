@@ -1,0 +1,1 @@
+"""Web addresses: one GET through the host, and where its time went."""
