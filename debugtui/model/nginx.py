@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from debugtui.model.source import Gap
 
@@ -143,7 +143,7 @@ class NginxReading:
 
     @property
     def not_taken(self) -> bool:
-        """Whether the files were changed after the running processes took theirs, by their times."""
+        """Whether the files were changed after the running processes took theirs, by their times, which are whole seconds."""
         if self.started_at is None or self.config_changed_at is None:
             return False
-        return self.config_changed_at > self.started_at
+        return self.config_changed_at > self.started_at + timedelta(seconds=2)
