@@ -47,6 +47,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "system.clean_packages": ("system.packages", "CleanPackages"),
     "system.restart_unit": ("system.unit", "RestartUnit"),
     "system.end_process": ("system.process", "EndProcess"),
+    "nginx.edit_config": ("nginx.edit", "EditConfig"),
+    "nginx.reload": ("nginx.reload", "Reload"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Repairs of nginx: its files, its reloads, its upstreams, its certificates."""
