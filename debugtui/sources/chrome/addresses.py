@@ -57,8 +57,8 @@ def _pairs(query: str) -> str:
 def same_site(host: str, page: str) -> bool:
     """Return whether requests to a host belong to a page: the page's own host, its subdomains, or siblings of it.
 
-    `www.shop.example`, `api.shop.example` and `shop.example` are one site, as are the names of loopback. Without a list of public
-    suffixes the rule is careful: a two-part name's parent is never shared.
+    `www.shop.example`, `api.shop.example` and `shop.example` are one site, as are the names of loopback. It knows no list
+    of public suffixes, so it is careful: a parent such as `com` or `co.uk` is never shared.
     """
     host, page = host.strip("[]").rstrip(".").lower(), page.strip("[]").rstrip(".").lower()
     if host == page or (_loopback(host) and _loopback(page)):

@@ -79,7 +79,7 @@ def entries(data: Mapping[str, Any]) -> list[Entry]:
 
 
 def script(answer: str) -> Mapping[str, Any]:
-    """Return the object that a script returned: JSON between the fences of `evaluate_script`'s text; empty for anything else."""
+    """Return the object that a script returned: JSON between fences in `evaluate_script`'s text; else an empty one."""
     _, fence, rest = answer.partition("```json")
     inner, fence_end, _ = rest.rpartition("```")
     if not fence or not fence_end:

@@ -45,12 +45,15 @@ _LOOK_S = 2.0
 class BrowserError(Exception):
     """A call did not come back, or the browser broke on the way; it has been ended, and starts anew with the next call.
 
-    `says` is one line.
+    Attributes:
+        says: one line.
+        of_page: whether it is the page's doing: it hangs, or uses too much memory.
     """
 
-    def __init__(self, says: str) -> None:
+    def __init__(self, says: str, *, of_page: bool = False) -> None:
         super().__init__(says)
         self.says = says
+        self.of_page = of_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +212,9 @@ class Browser:
             ends: set[asyncio.Future[Any]] = {asked, watch, call.answer}
             await asyncio.wait(ends, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
-                raise BrowserError(f"the page made the browser use more than {MEMORY_LIMIT / 1e9:.1f} GB of memory")
+                raise BrowserError(f"it uses more than {MEMORY_LIMIT / 1e9:.1f} GB of memory", of_page=True)
             if not asked.done():
-                raise BrowserError(f"the browser did not come back from {call.tool} within {limit:.0f} s")
+                raise BrowserError(f"it hangs: no answer to {call.tool} within {limit:.0f} s", of_page=True)
             if not call.answer.done():
                 call.answer.set_result(_answer(_result(asked, call.tool)))
         finally:

@@ -44,14 +44,14 @@ class Visit:
 
     Attributes:
         fault: why the page could not be opened: the browser's code, or a sentence; empty where it was.
-        hung: the page stopped answering on the way, or used too much memory: what; the parts after it are missing.
+        broke: what broke on the way; the parts after it are missing. None: nothing.
         requests, console, collected, snapshot: raw answers.
         picture: the file with the screenshot, in the browser's folder; None where none was made.
         gaps: what could not be read.
     """
 
     fault: str = ""
-    hung: str = ""
+    broke: BrowserError | None = None
     requests: list[Entry] = field(default_factory=list)
     console: Mapping[str, Any] = field(default_factory=dict)
     collected: Mapping[str, Any] = field(default_factory=dict)
@@ -75,7 +75,7 @@ async def visit(browser: Browser, url: str) -> Visit:
             await _look(browser, page, seen)
         await browser.call("close_page", {"pageId": page}, limit_s=_PAGE_S)
     except BrowserError as error:
-        seen.hung = error.says
+        seen.broke = error
     return seen
 
 
@@ -113,6 +113,8 @@ async def _navigate(browser: Browser, page: int, url: str, seen: Visit) -> None:
         if any(entry.status is not None for entry in seen.requests[:1]):
             return
         fault = f"no answer within {LOAD_S:.0f} s"
+    else:
+        await _list(browser, page, seen)  # the redirects that led there
     seen.fault = fault.partition(" at ")[0].rstrip(".") if fault.startswith("net::") else fault
 
 

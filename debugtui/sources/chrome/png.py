@@ -17,7 +17,8 @@ def shrink(data: bytes, width: int, height: int) -> tuple[int, int, tuple[int, .
 
     Args:
         data: a PNG of 8 bits a channel, without palette and interlacing.
-        width, height: most columns and rows wanted.
+        width: most columns wanted.
+        height: most rows wanted.
 
     Raises:
         ValueError: it is not such a picture.

@@ -71,15 +71,13 @@ def joined(
     """
     times: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     navigation = collected.get("nav")
-    for item in [navigation] if isinstance(navigation, dict) else []:
-        times[_bare(text(item, "url"))].append(item)
-    for item in items(collected, "resources"):
+    for item in [*([navigation] if isinstance(navigation, dict) else []), *items(collected, "resources")]:
         times[_bare(text(item, "url"))].append(item)
     origin = number(collected, "origin")
     found = []
     for entry in entries:
         known = times.get(_bare(entry.url))
-        time = known.pop(0) if known else {}
+        time: Mapping[str, Any] = known.pop(0) if known else {}
         host = host_and_port(entry.url)[0]
         unasked = entry.status == 404 and split(entry.url).path == "/favicon.ico" and not collected.get("icon")
         if unasked or (entry.failure == PROXY_FAILED and not allowed(host)):

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_NAME = "__debugtui_seen"
-
 LISTEN = """(() => {
-  if (window.%s) return;
+  if (window.__debugtui_seen) return;
   const seen = {errors: [], rejections: [], lcp: null, shifts: [], tasks: []};
-  Object.defineProperty(window, "%s", {value: seen});
+  Object.defineProperty(window, "__debugtui_seen", {value: seen});
   const cut = value => String(value === undefined || value === null ? "" : value).slice(0, 4000);
   const keep = (list, item) => { if (list.length < 100) list.push(item); };
   addEventListener("error", event => {
@@ -37,10 +35,9 @@ LISTEN = """(() => {
   watch("layout-shift", entry => { if (!entry.hadRecentInput && seen.shifts.length < 500)
     seen.shifts.push([entry.startTime, entry.value]); });
   watch("longtask", entry => { if (seen.tasks.length < 500) seen.tasks.push([entry.startTime, entry.duration]); });
-})()""" % (_NAME, _NAME)
+})()"""
 
-COLLECT = (
-    """() => {
+COLLECT = """() => {
   const cut = value => String(value || "").slice(0, 2000);
   const [nav] = performance.getEntriesByType("navigation");
   const [fcp] = performance.getEntriesByName("first-contentful-paint");
@@ -50,12 +47,10 @@ COLLECT = (
     url: cut(location.href), title: cut(document.title), origin: performance.timeOrigin, now: performance.now(),
     icon: !!document.querySelector("link[rel~=icon]"),
     nav: nav ? {...time(nav), dcl: nav.domContentLoadedEventEnd, load: nav.loadEventEnd} : null,
-    fcp: fcp ? fcp.startTime : null, seen: window.%s || null,
+    fcp: fcp ? fcp.startTime : null, seen: window.__debugtui_seen || null,
     resources: performance.getEntriesByType("resource").slice(0, 1000).map(time),
   };
 }"""
-    % _NAME
-)
 
 #: Seconds without a long task after which a page counts as interactive (web.dev, "Time to Interactive").
 _QUIET_MS = 5000.0
@@ -85,7 +80,7 @@ def interactive(fcp: float | None, dcl: float | None, tasks: Sequence[tuple[floa
 
 
 def layout_shift(shifts: Sequence[tuple[float, float]]) -> float:
-    """Return the cumulative layout shift: the worst window of shifts less than 1 s apart and 5 s long at most (web.dev, CLS)."""
+    """Return the cumulative layout shift: the worst window of shifts under 1 s apart, 5 s long at most (web.dev, CLS)."""
     worst = total = 0.0
     began = last = float("-inf")
     for at, value in sorted(shifts):
