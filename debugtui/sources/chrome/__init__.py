@@ -1,0 +1,1 @@
+"""The front end as a browser sees it, driven through MCP."""
