@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts import nginx, tls, web
+from debugtui.alerts import chrome, nginx, tls, web
 from debugtui.alerts.rules import Finding
+from debugtui.model.chrome import ChromeReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.source import Freshness, SourceStatus
 from debugtui.model.target import Target
@@ -24,3 +25,5 @@ def of_outer(status: SourceStatus) -> Iterator[Finding]:
         yield from tls.findings(target, reading)
     elif isinstance(reading, NginxReading):
         yield from nginx.findings(target, reading)
+    elif isinstance(reading, ChromeReading):
+        yield from chrome.findings(target, reading)

@@ -6,6 +6,7 @@ publishes a port, the browser's failed requests are looked up in the logs of ngi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from debugtui.model.chrome import PageRequest, Story
     from debugtui.sources.docker.source import DockerSource
     from debugtui.sources.nginx.source import NginxSource
+
+_log = logging.getLogger(__name__)
 
 #: Seconds around a failed request in which its log lines are looked for; most lines of a container that are searched.
 NEAR_S, LINES = 3.0, 500
@@ -49,7 +52,9 @@ def web_sources(host: HostConfig, link: Link, docker: DockerSource | None) -> It
         if web.chrome:
             from debugtui.sources.chrome.source import ChromeSource
 
-            yield ChromeSource(link, web, story=Stories(link, web, servers.get(web.nginx or ""), docker).of)
+            nginx = servers.get(web.nginx or "")
+            told = nginx is not None or (docker is not None and bool(web.containers))
+            yield ChromeSource(link, web, story=Stories(web, nginx, docker).of if told else None)
 
 
 def _ports(docker: DockerSource | None) -> Callable[[], Mapping[int, str]]:
@@ -62,8 +67,8 @@ def _ports(docker: DockerSource | None) -> Callable[[], Mapping[int, str]]:
 class Stories:
     """Looks up what the logs say of a failed request."""
 
-    def __init__(self, link: Link, web: WebConfig, nginx: NginxSource | None, docker: DockerSource | None) -> None:
-        self._link, self._web, self._nginx, self._docker = link, web, nginx, docker
+    def __init__(self, web: WebConfig, nginx: NginxSource | None, docker: DockerSource | None) -> None:
+        self._web, self._nginx, self._docker = web, nginx, docker
 
     async def of(self, request: PageRequest) -> Story:
         """Return a failed request beside the lines of nginx and of its containers."""
@@ -78,9 +83,9 @@ class Stories:
                     nginx = await self._nginx.lines_at(request.url, at, NEAR_S)
                     containers = containers or self._nginx.containers_of(request.url)
                 container = await self._container(request.url, at, containers)
-            except (LinkError, SourceError, TimeoutError):
-                nginx = nginx or ""
-        return compare(request, nginx, container, watched=self._nginx is not None)
+            except (LinkError, SourceError, TimeoutError) as error:
+                _log.info("no log line of %s: %s", request.url, error)
+        return compare(request, nginx, container)
 
     async def _container(self, url: str, at: datetime, names: Sequence[str]) -> str:
         if self._docker is None:
