@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts import chrome, nginx, tls, web
+from debugtui.alerts import chrome, groq, nginx, tls, web
 from debugtui.alerts.rules import Finding
 from debugtui.model.chrome import ChromeReading
+from debugtui.model.groq import GroqReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.source import Freshness, SourceStatus
 from debugtui.model.target import Target
@@ -27,3 +28,5 @@ def of_outer(status: SourceStatus) -> Iterator[Finding]:
         yield from nginx.findings(target, reading)
     elif isinstance(reading, ChromeReading):
         yield from chrome.findings(target, reading)
+    elif isinstance(reading, GroqReading):
+        yield from groq.findings(target, reading)
