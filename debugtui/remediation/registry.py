@@ -47,6 +47,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "system.clean_packages": ("system.packages", "CleanPackages"),
     "system.restart_unit": ("system.unit", "RestartUnit"),
     "system.end_process": ("system.process", "EndProcess"),
+    "groq.rotate_key": ("groq.rotate_key", "RotateKey"),
+    "groq.switch_model": ("groq.switch_model", "SwitchModel"),
+    "groq.set_timeouts": ("groq.set_timeouts", "SetTimeouts"),
+    "groq.limit_concurrency": ("groq.limit_concurrency", "LimitConcurrency"),
 }
 
 
