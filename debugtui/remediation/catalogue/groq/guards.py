@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
+from debugtui.config.models import GroqAppConfig
 from debugtui.model.groq import GroqFault, GroqReading
 from debugtui.model.plan import Guard, GuardStatus
 from debugtui.model.text import line
 from debugtui.remediation.catalogue.groq.api import Answer
 from debugtui.remediation.catalogue.groq.common import App, faults_of
 
+Setting = Literal["key", "model", "timeout", "retries", "concurrency"]
+
 PASS, FAIL, UNKNOWN = GuardStatus.PASS, GuardStatus.FAIL, GuardStatus.UNKNOWN
 
 
-def setting_present(app: App, names: Sequence[str], *, critical: bool) -> Guard:
-    """The application has such variables now: a new one might be read by nobody."""
+def setting_present(app: App, settings: GroqAppConfig, which: Sequence[Setting], *, critical: bool = False) -> Guard:
+    """The application has such variables now, or the configuration names them: a new one might be read by nobody.
+
+    Args:
+        app: where they are.
+        settings: what the configuration says of it.
+        which: the settings, as the configuration calls them.
+        critical: without them nothing is done.
+    """
+    names = [str(getattr(settings, one)) for one in which]
     missing = [name for name in names if name not in app.values]
+    if missing and not critical and settings.model_fields_set >= set(which):
+        why = f"{' and '.join(missing)} is not set there now; the configuration says that the application reads it"
+        return Guard("setting_present", PASS, why, "app in [[groq]]")
     if not missing:
         return Guard("setting_present", PASS, f"{' and '.join(names)} is set there now", f"{app.shown}, read just now")
     says = ", ".join(missing)
     if critical:
         why = f"{app.shown} has no variable {says}: the application takes it from elsewhere"
         return Guard("setting_present", FAIL, why, f"{len(app.values)} variables")
-    why = f"{says} is not set there now: whether the application reads it is not known"
+    why = f"{says} is not set there now, and app in [[groq]] does not name it: whether it is read is not known"
     return Guard("setting_present", UNKNOWN, why, app.shown, critical=False)
 
 

@@ -54,7 +54,7 @@ class LimitConcurrency(GroqRepair):
             problem="the API limits it (429)" if limited else "it may send too many calls at a time",
             solution=f"send {wanted} calls at a time",
             diff=(DiffPart("calls at a time", "text", f"{line(old or 'not set', 40)}\n", f"{wanted}\n"),),
-            guards=(_lower(old, int(wanted), reading), guards.setting_present(app, [name], critical=False)),
+            guards=(_lower(old, int(wanted), reading), guards.setting_present(app, use.app, ["concurrency"])),
             irreversible=("calls under way when it is restarted are cut; what waits then waits longer",),
             mitigations=(
                 Mitigation("", "limits are the organisation's: pause other applications, batch jobs and analyses first"),
@@ -66,7 +66,9 @@ class LimitConcurrency(GroqRepair):
 def _lower(old: str | None, wanted: int, reading: GroqReading | None) -> Guard:
     limits = reading.limits if reading is not None else ()
     left = ", ".join(f"{one.remaining} of {one.limit} {one.name} left" for one in limits)
-    if old is None or not (old.isascii() and old.isdigit()):
+    if old is None:
+        return Guard("lower_than_now", guards.PASS, f"no limit is set now; it will be {wanted} calls at a time", left)
+    if not (old.isascii() and old.isdigit()):
         why = "how many calls it sends at a time now is not known"
         return Guard("lower_than_now", guards.UNKNOWN, why, left, critical=False)
     if wanted > int(old):

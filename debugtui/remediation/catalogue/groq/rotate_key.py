@@ -88,7 +88,7 @@ class RotateKey(GroqRepair):
                 # How much the old key may still ask does not matter: the new one has just been tried.
                 guards.not_limited(None, answer, eyes.clock.now()),
                 await _old_key(eyes, use, old),
-                guards.setting_present(app, [name], critical=True),
+                guards.setting_present(app, use.app, ["key"], critical=True),
             ),
             irreversible=(
                 "the old key stays valid: delete it at console.groq.com when the new one has proved itself",

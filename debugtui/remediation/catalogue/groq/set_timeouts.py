@@ -68,7 +68,7 @@ class SetTimeouts(GroqRepair):
             problem="its calls time out" if slow else "how long a call may take is to be bounded",
             solution=f"give up a try after {timeout} s, and try {retries} more times: {now[0]} s at worst",
             diff=(DiffPart("the worst case of one call", "text", f"{was[1]}\n", f"{now[1]}\n"),),
-            guards=(_compared(was, now), guards.setting_present(app, names, critical=False)),
+            guards=(_compared(was, now), guards.setting_present(app, use.app, ["timeout", "retries"])),
             irreversible=("calls under way when it is restarted are cut",),
             mitigations=(Mitigation("", "the waits between two tries come on top: 0.5 s, doubling up to 8 s"),),
         )

@@ -9,7 +9,7 @@ from typing import ClassVar
 from debugtui.config.models import GroqConfig
 from debugtui.config.secrets import Secret
 from debugtui.model.groq import GroqFault, GroqReading
-from debugtui.model.plan import DiffPart, Guard, Mitigation
+from debugtui.model.plan import DiffPart, Mitigation
 from debugtui.model.text import line
 from debugtui.remediation.base import Job, LiveCheck, NothingToDoError, Parameter, PlanError, Spec, StaleError, Undo
 from debugtui.remediation.catalogue.groq import guards
@@ -67,15 +67,15 @@ class SwitchModel(GroqRepair):
             diff=(DiffPart(f"the model of groq/{use.name}", "text", f"{line(old or 'not set', 120)}\n", f"{model}\n"),),
             guards=(
                 guards.answers("model_listed", listed, f"the API lists {model}"),
-                _answers(tried, spared),
-                guards.not_limited(reading, tried, eyes.clock.now()),
-                guards.setting_present(app, [name], critical=False),
+                *([guards.answers("model_answers", tried, "it answered with one token")] if tried is not None else []),
+                guards.not_limited(reading, tried or listed, eyes.clock.now()),
+                guards.setting_present(app, use.app, ["model"]),
             ),
             irreversible=(
                 "what another model answered meanwhile stays answered: its words, its JSON and its price differ",
                 f"model of groq/{use.name} in DebugTUI's own configuration still names what is watched: change it afterwards",
             ),
-            mitigations=(Mitigation("", "read the new model's context length and price before: neither is compared here"),),
+            mitigations=_ways_out(spared),
             data={"model": model},
         )
 
@@ -123,10 +123,13 @@ def _spared(use: GroqConfig, reading: GroqReading | None) -> str:
     return "the day's budget of tokens is used up" if spent >= use.budget else ""
 
 
-def _answers(tried: Answer | None, spared: str) -> Guard:
-    if tried is not None:
-        return guards.answers("model_answers", tried, "it answered with one token")
-    return Guard("model_answers", guards.UNKNOWN, f"whether it answers was not tried: {spared}", critical=False)
+def _ways_out(spared: str) -> tuple[Mitigation, ...]:
+    ways = [Mitigation("", "read the new model's context length and price before: neither is compared here")]
+    if spared:
+        ways.append(
+            Mitigation("", f"whether it answers is not tried before ({spared}): the application's log tells afterwards")
+        )
+    return tuple(ways)
 
 
 def _problem(reading: GroqReading | None, old: str) -> str:
