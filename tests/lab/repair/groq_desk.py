@@ -27,6 +27,9 @@ from tests.services.ssh_server import SshServer
 from tests.services.system_stand_ins import JournalFiles, Units, install
 
 HOST, NAME = "kvm-01", "coach-ai"
+
+#: A host that is configured, and not connected.
+FAR = "kvm-09"
 TARGET = Target("groq", "groq", NAME)
 
 #: Keys of the tests. Neither looks like one of Groq's by its form, so that only what knows them can hide them.
@@ -136,7 +139,8 @@ async def file_lab(
     state.mkdir()
     install(programs, state)
     server = make_ssh_server(f"SetEnv SHLVL=5 PATH={programs}:{PATH}")
-    config = Config(hosts=(HostConfig(name=HOST, address=server.address),), groq=(groq,))
+    far = HostConfig(name=FAR, address="local")
+    config = Config(hosts=(HostConfig(name=HOST, address=server.address), far), groq=(groq,))
 
     async def view(_: str) -> FleetView:
         host = HostView(HOST, server.address, LinkStatus(LinkState.UP), ())
