@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from debugtui.config.models import GroqConfig
 from debugtui.config.redaction import redact
@@ -106,10 +107,8 @@ async def _way(eyes: Eyes, use: GroqConfig) -> str:
     """Return the socket on this machine that leads to the API through a host; empty: it is reached from here."""
     if use.via is None:
         return ""
-    from httpx import URL
-
-    url = URL(use.base_url)
-    endpoint = await eyes.link_to(use.via).reach_tcp(url.host, url.port or (443 if url.scheme == "https" else 80))
+    url = urlsplit(use.base_url)
+    endpoint = await eyes.link_to(use.via).reach_tcp(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
     return endpoint.path  # a link to this very machine has none, and needs none
 
 

@@ -139,7 +139,9 @@ class Place(ABC):
 
     @abstractmethod
     async def log_lines(self, eyes: Eyes) -> tuple[list[str], list[str]] | None:
-        """Return the application's log from before and from after the change; None where it has none that can be read.
+        """Return the application's log from before and from after the change, as it is: to be counted, never shown.
+
+        None where it has none that can be read.
 
         Raises:
             SourceError, LinkError: it could not be read just now.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from debugtui.config.redaction import redact
 from debugtui.model.plan import Guard
 from debugtui.model.target import Target
-from debugtui.model.text import clean
 from debugtui.remediation.base import Draft, LiveCheck, LiveStep, Sample
 from debugtui.remediation.catalogue.docker.common import Box, find
 from debugtui.remediation.catalogue.docker.recreate import Recreate
@@ -107,5 +105,5 @@ async def _log(eyes: Eyes, identity: str) -> list[str]:
 
     lines: list[str] = []
     async for batch in read_logs(await eyes.docker(), identity, tail=LOG_LINES, since=None, follow=False):
-        lines.extend(redact(clean(entry.text, 1_000)) for entry in batch)
+        lines.extend(entry.text for entry in batch)
     return lines

@@ -10,7 +10,7 @@ from debugtui.config.redaction import MASK, redact
 from debugtui.model.plan import DiffPart, Guard, GuardStatus
 from debugtui.model.source import Problem
 from debugtui.model.target import Target
-from debugtui.model.text import clean, line
+from debugtui.model.text import line
 from debugtui.remediation.base import Done, Draft, Factor, Factors, Job, LiveCheck, LiveStep, PlanError, Sample, Settled
 from debugtui.remediation.catalogue.docker.environment import is_reference
 from debugtui.remediation.catalogue.groq.common import App, Place
@@ -250,4 +250,4 @@ class FilePlace(Place):
         done = await eyes.run([*argv, f"_SYSTEMD_INVOCATION_ID={invocation}"])
         if done.status != 0:
             raise SourceError(Problem(f"the journal of {self._unit} cannot be read"))
-        return redact(clean(done.stdout)).splitlines()
+        return done.stdout.decode("utf-8", "replace").splitlines()

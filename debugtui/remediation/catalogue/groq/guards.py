@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal
 
 from debugtui.config.models import GroqAppConfig
@@ -50,13 +49,12 @@ def answers(name: str, answer: Answer, good: str) -> Guard:
     return Guard(name, FAIL if known else UNKNOWN, f"the API does not: {answer.fault.value}", answer.says)
 
 
-def not_limited(reading: GroqReading | None, newest: Answer | None, now: datetime) -> Guard:
+def not_limited(reading: GroqReading | None, newest: Answer | None) -> Guard:
     """The API is not limiting us now: what is tried then fails for another reason, and eats what is left.
 
     Args:
         reading: what is known of the use; None: it is not watched.
         newest: an answer from just now; None: none was asked for.
-        now: the time.
     """
     if newest is not None and newest.fault is GroqFault.RATE_LIMITED:
         return Guard("not_rate_limited", FAIL, "the API limits us right now: wait, or limit the concurrency", newest.says)
@@ -64,8 +62,7 @@ def not_limited(reading: GroqReading | None, newest: Answer | None, now: datetim
         if newest is not None and newest.fault is None:
             return Guard("not_rate_limited", PASS, "the API answered just now", newest.says)
         return Guard("not_rate_limited", UNKNOWN, "this use of the API is not watched", critical=False)
-    paused = reading.paused_until is not None and reading.paused_until > now
-    if GroqFault.RATE_LIMITED in faults_of(reading) or paused:
+    if GroqFault.RATE_LIMITED in faults_of(reading):
         why = "the API limits us right now: limit the concurrency first"
         return Guard("not_rate_limited", FAIL, why, line(reading.paused_why, 200) or "status 429")
     left = ", ".join(f"{one.left_percent:.0f} % of the {one.name}" for one in reading.limits) or "no headroom told"

@@ -86,7 +86,7 @@ class RotateKey(GroqRepair):
                 _well_formed(fit, mark),
                 guards.answers("new_key_works", answer, "the API takes the new key"),
                 # How much the old key may still ask does not matter: the new one has just been tried.
-                guards.not_limited(None, answer, eyes.clock.now()),
+                guards.not_limited(None, answer),
                 await _old_key(eyes, use, old),
                 guards.setting_present(app, use.app, ["key"], critical=True),
             ),

@@ -55,7 +55,7 @@ class SwitchModel(GroqRepair):
         key = await groq_key(eyes, use.name, "api_key")
         reading = reading_of(await eyes.view(), use.name)
         listed = await _listed(eyes, use, key, model)
-        limited = guards.not_limited(reading, None, eyes.clock.now())
+        limited = guards.not_limited(reading, None)
         spared = _spared(use, reading) or ("" if listed.fault is None else "it is not listed")
         spared = spared or ("the API limits us right now" if limited.status is guards.FAIL else "")
         tried = None if spared else await one_token(eyes, use, key, model)
@@ -68,7 +68,7 @@ class SwitchModel(GroqRepair):
             guards=(
                 guards.answers("model_listed", listed, f"the API lists {model}"),
                 *([guards.answers("model_answers", tried, "it answered with one token")] if tried is not None else []),
-                guards.not_limited(reading, tried or listed, eyes.clock.now()),
+                guards.not_limited(reading, tried or listed),
                 guards.setting_present(app, use.app, ["model"]),
             ),
             irreversible=(
