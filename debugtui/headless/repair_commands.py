@@ -32,6 +32,7 @@ from debugtui.remediation import registry
 from debugtui.remediation.approvals import HOLD_S, ApprovalError, current_person, make_second
 from debugtui.remediation.base import PlanError
 from debugtui.remediation.desk import Desk
+from debugtui.remediation.place import hosts_of
 from debugtui.sources.base import SourceError
 from debugtui.storage.problems import StorageError
 
@@ -189,7 +190,7 @@ async def _make(config: Config, remediation: str, target: str, params: Sequence[
         parsed = Target.parse(target)
     except ValueError as error:
         raise PlanError(str(error)) from None
-    async with workbench(config, parsed.host, terminal_asker()) as desk:
+    async with workbench(config, hosts_of(config, parsed), terminal_asker()) as desk:
         return await desk.plan(remediation, parsed, _params(params))
 
 
@@ -283,7 +284,7 @@ def apply(context: click.Context, /, file: Path, as_json: bool, operator: str, d
 
     if found.risk.cls is RiskClass.SEVERE and words["break_glass"] and words["second_approval"] is None:
         _hold(found)
-    _finish(_execute(config, found.target.host, operator, work), as_json)
+    _finish(_execute(config, found.target, operator, work), as_json)
 
 
 @click.command()
@@ -307,12 +308,12 @@ def rollback(context: click.Context, /, execution: str, as_json: bool, operator:
         approval = desk.approve_rollback(found, confirmed=words["confirm"], reason=words["reason"])
         return await desk.rollback(execution, approval, _teller(), _decide)
 
-    progress = _execute(config, found.target.host, operator, work)
+    progress = _execute(config, found.target, operator, work)
     _finish(progress, as_json, code=0 if progress.state is State.ROLLED_BACK else progress.exit_code)
 
 
 async def _stored_plan(config: Config, execution: str) -> Plan:
-    async with workbench(config, None, terminal_asker()) as desk:
+    async with workbench(config, (), terminal_asker()) as desk:
         return await desk.plan_of(execution)
 
 
@@ -330,9 +331,9 @@ def _words(words: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _execute(config: Config, host: str, operator: str, work: Callable[[Desk], Awaitable[Progress]]) -> Progress:
+def _execute(config: Config, target: Target, operator: str, work: Callable[[Desk], Awaitable[Progress]]) -> Progress:
     async def run() -> Progress:
-        async with workbench(config, host, terminal_asker(), operator=operator) as desk:
+        async with workbench(config, hosts_of(config, target), terminal_asker(), operator=operator) as desk:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, _stop, desk)
@@ -426,7 +427,7 @@ def executions(context: click.Context, as_json: bool) -> None:
 
 
 async def _list(config: Config) -> tuple[Execution, ...]:
-    async with workbench(config, None, terminal_asker()) as desk:
+    async with workbench(config, (), terminal_asker()) as desk:
         return await desk.executions()
 
 
@@ -456,7 +457,7 @@ def show_execution(context: click.Context, execution: str, as_json: bool) -> Non
     config = _config(context)
 
     async def work() -> Execution:
-        async with workbench(config, None, terminal_asker()) as desk:
+        async with workbench(config, (), terminal_asker()) as desk:
             return await desk.execution(execution)
 
     found = _run(work())
@@ -484,7 +485,7 @@ def close_execution(context: click.Context, execution: str, note: str, operator:
     config = _config(context)
 
     async def work() -> None:
-        async with workbench(config, None, terminal_asker(), operator=operator) as desk:
+        async with workbench(config, (), terminal_asker(), operator=operator) as desk:
             await desk.close_unknown(execution, note)
 
     _run(work())
@@ -512,4 +513,4 @@ def resume_execution(context: click.Context, execution: str, decision: str, as_j
     async def work(desk: Desk) -> Progress:
         return await desk.resume(execution, Decision(decision), _teller(), _decide)
 
-    _finish(_execute(config, found.target.host, operator, work), as_json)
+    _finish(_execute(config, found.target, operator, work), as_json)

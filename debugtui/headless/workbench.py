@@ -1,9 +1,9 @@
-"""A repair desk for one command: it connects the one host that is needed, and nothing else."""
+"""A repair desk for one command: it connects the hosts that are needed, and nothing else."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from debugtui.config.ask import Asker
@@ -21,8 +21,8 @@ CONNECT_LIMIT = 20.0
 READ_AGAIN = 1.5
 
 
-class _OneHost:
-    """Reads one host when its readings are asked for."""
+class _Hosts:
+    """Reads the hosts when their readings are asked for."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -37,28 +37,29 @@ class _OneHost:
 
 
 @asynccontextmanager
-async def workbench(config: Config, host: str | None, asker: Asker, *, operator: str = "") -> AsyncIterator[Desk]:
-    """Yield a desk for one host; its link is up, or has failed for a reason that the first use says.
+async def workbench(config: Config, needed: Sequence[str], asker: Asker, *, operator: str = "") -> AsyncIterator[Desk]:
+    """Yield a desk for some hosts; each link is up, or has failed for a reason that the first use says.
 
     Args:
         config: the whole configuration.
-        host: the host's name; None: no host is needed.
+        needed: the hosts' names: of what is repaired (`place.hosts_of`); empty: no host is needed.
         asker: who asks the operator.
         operator: what the operator calls themselves.
 
     Raises:
         PlanError: there is no such host.
     """
-    hosts = tuple(one for one in config.hosts if one.name == host)
-    if host is not None and not hosts:
+    hosts = tuple(one for one in config.hosts if one.name in needed)
+    for missing in set(needed) - {one.name for one in hosts}:
         names = ", ".join(one.name for one in config.hosts) or "none"
-        raise PlanError(f"there is no host {host!r} in the configuration (there are: {names})")
+        raise PlanError(f"there is no host {missing!r} in the configuration (there are: {names})")
     fleet = build_fleet(config.model_copy(update={"hosts": hosts}), asker)
     links: dict[str, Link] = {link.host: link for link in fleet.links}
-    desk = Desk(config, asker, lambda name: links[name], _OneHost(fleet).view, operator=operator)
+    desk = Desk(config, asker, lambda name: links[name], _Hosts(fleet).view, operator=operator)
     try:
         for link in fleet.links:
             await link.start()
+        for link in fleet.links:
             await link.wait_settled(CONNECT_LIMIT)
         yield desk
     finally:

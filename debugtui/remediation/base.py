@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from debugtui.config.models import Config
 from debugtui.model.plan import DiffPart, Guard, Mitigation
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -288,6 +289,10 @@ class Remediation(ABC):
     @abstractmethod
     def offer(self, view: FleetView, target: Target) -> Offer | None:
         """Say whether it applies to a target, from the readings alone; None: it has nothing to do with such targets. Quick."""
+
+    def as_configured(self, config: Config, offer: Offer) -> Offer:
+        """Return an offer as it stands with the configuration, where that can speak against it."""
+        return offer
 
     @abstractmethod
     async def draft(self, eyes: Eyes, target: Target, params: Mapping[str, str]) -> Draft:

@@ -22,6 +22,7 @@ from debugtui.remediation import registry
 from debugtui.remediation.approvals import current_person, make_approval, make_rollback_approval, read_second
 from debugtui.remediation.base import Offer, PlanError, Spec, Undo
 from debugtui.remediation.eyes import Eyes, Surroundings
+from debugtui.remediation.place import host_of
 from debugtui.remediation.planner import make_plan
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class Desk:
     def offers(self, view: FleetView, target: Target) -> tuple[Offer, ...]:
         """Return what the catalogue says of a row, what applies first. Loads the catalogue the first time."""
         found = [
-            offer for remediation in registry.everything(target.kind) if (offer := remediation.offer(view, target)) is not None
+            remediation.as_configured(self._config, offer)
+            for remediation in registry.everything(target.kind)
+            if (offer := remediation.offer(view, target)) is not None
         ]
         return tuple(sorted(found, key=lambda offer: (not offer.applies, offer.rank, offer.remediation)))
 
@@ -101,7 +104,7 @@ class Desk:
         """Look at the target and make a plan; see `planner.make_plan`."""
         journal = await self._open_journal()
         unfinished = await asyncio.to_thread(journal.unfinished)
-        async with self._eyes(target.host) as eyes:
+        async with self._eyes(host_of(self._config, target)) as eyes:
             return await make_plan(eyes, remediation, target, params, unfinished=unfinished)
 
     def approve(
@@ -143,19 +146,19 @@ class Desk:
 
     async def apply(self, plan: Plan, approval: Approval, tell: Tell, decide: Decide) -> Progress:
         """Execute an approved plan; see `engine.Engine.apply`."""
-        async with self._engine(plan.target.host, plan.id) as engine:
+        async with self._engine(host_of(self._config, plan.target), plan.id) as engine:
             return await engine.apply(plan, approval, tell, decide)
 
     async def rollback(self, execution: str, approval: Approval, tell: Tell, decide: Decide) -> Progress:
         """Take back a finished execution; see `engine.Engine.rollback`."""
         plan = await self.plan_of(execution)
-        async with self._engine(plan.target.host, plan.id) as engine:
+        async with self._engine(host_of(self._config, plan.target), plan.id) as engine:
             return await engine.rollback(execution, approval, tell, decide)
 
     async def resume(self, execution: str, decision: Decision, tell: Tell, decide: Decide) -> Progress:
         """Look at the target of an execution that did not end, then do what was decided; see `engine.Engine.resume`."""
         plan = await self.plan_of(execution)
-        async with self._engine(plan.target.host, plan.id) as engine:
+        async with self._engine(host_of(self._config, plan.target), plan.id) as engine:
             return await engine.resume(execution, decision, tell, decide, by=current_person(self._operator))
 
     def stop_after_step(self) -> None:
@@ -243,6 +246,7 @@ class Desk:
                     dwell=self._dwell,
                     secrets=self._secrets,
                     libvirt=self._libvirt(host) if self._libvirt else None,
+                    link_of=self._link_of,
                 )
         names = ", ".join(configured.name for configured in self._config.hosts) or "none"
         raise PlanError(f"there is no host {host!r} in the configuration (there are: {names})")

@@ -46,6 +46,7 @@ class Surroundings:
         dwell: every waiting time of a verification is multiplied by this; 1 but in tests.
         secrets: monitoring passwords that were given in this run, by host and database.
         libvirt: opens libvirt in the demo's way; None: the real one.
+        link_of: the link of another host, by name; KeyError where none is connected.
     """
 
     config: Config
@@ -57,6 +58,7 @@ class Surroundings:
     dwell: float = 1.0
     secrets: dict[tuple[str, str], str] = field(default_factory=dict)
     libvirt: Callable[[bool], LibvirtCalls] | None = None
+    link_of: Callable[[str], Link] | None = None
 
 
 class Eyes:
@@ -84,6 +86,21 @@ class Eyes:
     def link(self) -> Link:
         """The host's link."""
         return self.around.link
+
+    def link_to(self, host: str) -> Link:
+        """Return the link of a host, which may be another one.
+
+        Raises:
+            SourceError: it is not connected here.
+        """
+        if host == self.host.name:
+            return self.link
+        try:
+            if self.around.link_of is not None:
+                return self.around.link_of(host)
+        except KeyError:
+            raise SourceError(Problem(f"no link to {host}")) from None
+        raise SourceError(Problem(f"no link to {host}"))
 
     @property
     def clock(self) -> Clock:

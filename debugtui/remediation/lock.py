@@ -27,7 +27,8 @@ class Held:
 
     def __init__(self, around: Surroundings, run: Run) -> None:
         self._around = around
-        self._target = str(run.plan.target)
+        # What is changed may have another name than what is repaired: whoever changes the same has to meet us here.
+        self._target = str(run.plan.facts.get("changes") or run.plan.target)
         self._holder = f"{run.approval.person.login} {run.approval.person.where} {run.number}"
         # The same token for the same execution: after a crash we take up our own lease; `Journal.hold` keeps others away.
         self._token = hashlib.sha256(run.number.encode()).hexdigest()[:32]

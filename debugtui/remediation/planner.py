@@ -191,7 +191,8 @@ def _pair(factor: Factor) -> tuple[int | None, str]:
 def _common_guards(eyes: Eyes, draft: Draft, unfinished: Sequence[Execution]) -> Iterable[Guard]:
     read = ", ".join(f"{name} {line(value, 80)}" for name, value in sorted(draft.identity.items()))
     yield Guard("target_identity", GuardStatus.PASS, "read just now; it is read again before anything is sent", line(read, 500))
-    others = [execution for execution in unfinished if execution.target == draft.target]
+    touched = {str(draft.target), str(draft.data.get("changes") or draft.target)}
+    others = [execution for execution in unfinished if str(execution.target) in touched]
     if others:
         first = others[0]
         why = f"{first.id} on this target is {first.state.value}: it must be closed first"

@@ -49,6 +49,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "system.end_process": ("system.process", "EndProcess"),
     "nginx.edit_config": ("nginx.edit", "EditConfig"),
     "nginx.reload": ("nginx.reload", "Reload"),
+    "groq.rotate_key": ("groq.rotate_key", "RotateKey"),
+    "groq.switch_model": ("groq.switch_model", "SwitchModel"),
+    "groq.set_timeouts": ("groq.set_timeouts", "SetTimeouts"),
+    "groq.limit_concurrency": ("groq.limit_concurrency", "LimitConcurrency"),
 }
 
 

@@ -7,14 +7,20 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from debugtui.config.redaction import MASK, redact_env, register
 from debugtui.model.text import line
 from debugtui.remediation.base import PlanError
 from debugtui.remediation.catalogue.docker.seal import sealed
 
+if TYPE_CHECKING:
+    from debugtui.remediation.eyes import Eyes
+
 PREFIX = "env."
+
+#: A key of a use of the Groq API, as its configuration says where it is found: `@groq:NAME/next_key`.
+GROQ_KEY = "@groq:"
 
 #: Longest value that is read from a file, in bytes.
 LONGEST = 65_536
@@ -46,7 +52,7 @@ def wanted(params: Mapping[str, str]) -> dict[str, str]:
 
 def is_reference(value: str) -> bool:
     """Return whether a value names where the real one is read."""
-    return value.startswith(("@env:", "@file:"))
+    return value.startswith(("@env:", "@file:", GROQ_KEY))
 
 
 def is_secret(key: str, value: str) -> bool:
@@ -54,14 +60,20 @@ def is_secret(key: str, value: str) -> bool:
     return bool(value) and redact_env([f"{key}={value}"])[0] != f"{key}={value}"
 
 
-async def resolve(value: str) -> str:
+async def resolve(value: str, eyes: Eyes | None = None) -> str:
     """Return a variable's real value; one that was read is removed from whatever is shown from now on.
+
+    Args:
+        value: as it was given.
+        eyes: whose configuration says where a key of the Groq API is found.
 
     Raises:
         PlanError: it cannot be read; the message holds no value.
     """
     if not is_reference(value):
         return value
+    if value.startswith(GROQ_KEY):
+        return await _configured(value.removeprefix(GROQ_KEY), eyes)
     kind, _, where = value.partition(":")
     if kind == "@env":
         found = os.environ.get(where)
@@ -73,6 +85,19 @@ async def resolve(value: str) -> str:
         raise PlanError(f"{line(value, 200)} holds a zero byte: no variable can")
     register(found)
     return found
+
+
+async def _configured(where: str, eyes: Eyes | None) -> str:
+    from debugtui.config.secrets import SecretError
+    from debugtui.remediation.configured import groq_key
+
+    name, _, which = where.rpartition("/")
+    if eyes is None or not name or which not in ("api_key", "next_key"):
+        raise PlanError(f"{line(where, 80)!r} names no key of the configuration: NAME/api_key or NAME/next_key")
+    try:
+        return (await groq_key(eyes, name, "next_key" if which == "next_key" else "api_key")).reveal()
+    except SecretError as error:
+        raise PlanError(str(error.problem)) from None
 
 
 def _read(path: str) -> str:
@@ -88,18 +113,18 @@ def _read(path: str) -> str:
     return text.removesuffix("\n")
 
 
-async def recorded(values: Mapping[str, str], key: bytes) -> dict[str, dict[str, str]]:
+async def recorded(values: Mapping[str, str], key: bytes, eyes: Eyes | None = None) -> dict[str, dict[str, str]]:
     """Return the variables as a plan keeps them: plain ones as they are, read ones by where and by a keyed hash."""
     kept: dict[str, dict[str, str]] = {}
     for name, value in values.items():
         if is_reference(value):
-            kept[name] = {"from": value, "seal": sealed(key, await resolve(value))}
+            kept[name] = {"from": value, "seal": sealed(key, await resolve(value, eyes))}
         else:
             kept[name] = {"value": value}
     return kept
 
 
-async def released(kept: Mapping[str, Any], key: bytes) -> dict[str, str]:
+async def released(kept: Mapping[str, Any], key: bytes, eyes: Eyes | None = None) -> dict[str, str]:
     """Return the real values of what a plan keeps.
 
     Raises:
@@ -110,7 +135,7 @@ async def released(kept: Mapping[str, Any], key: bytes) -> dict[str, str]:
         if "value" in entry:
             found[name] = str(entry["value"])
             continue
-        value = await resolve(str(entry["from"]))
+        value = await resolve(str(entry["from"]), eyes)
         if sealed(key, value) != entry["seal"]:
             raise PlanError(f"{line(str(entry['from']), 200)} holds another value than when the plan was made")
         found[name] = value

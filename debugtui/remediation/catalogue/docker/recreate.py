@@ -88,13 +88,26 @@ class Recreate(Remediation):
 
     async def draft(self, eyes: Eyes, target: Target, params: Mapping[str, str]) -> Draft:
         """See `Remediation.draft`."""
-        changes = wanted(params)
         least = _watch(params.get("watch_s", ""))
-        box = await find(eyes, target)
+        return await self.drafted(eyes, await find(eyes, target), wanted(params), params.get("image", ""), least)
+
+    async def drafted(self, eyes: Eyes, box: Box, changes: Mapping[str, str], reference: str = "", least: int = 0) -> Draft:
+        """Draft it for a container that was read, for this remediation or one that changes a container so.
+
+        Args:
+            eyes: of its host.
+            box: the container.
+            changes: variables, as `wanted` returns them.
+            reference: another image; empty: the present one.
+            least: seconds that it is watched at least.
+
+        Raises:
+            PlanError: see `draft`.
+        """
         key = await key_of(box)
-        env = await recorded(changes, key)
-        old, new, image = await _images(eyes, box, params.get("image", ""))
-        values = await released(env, key)
+        env = await recorded(changes, key, eyes)
+        old, new, image = await _images(eyes, box, reference)
+        values = await released(env, key, eyes)
         made = likeness(box, config_of(old), image, values, {})
         now = dict(str(entry).partition("=")[::2] for entry in box.rows("Config", "Env"))
         if new["Id"] == box.text("Image") and all(now.get(name) == value for name, value in values.items()):
@@ -115,7 +128,7 @@ class Recreate(Remediation):
         says = f"{line(image, 200)} ({str(new['Id'])[:19]})"
         after = described_after(box, made, config_of(new), says, key)
         return Draft(
-            target=Target(target.host, "docker", box.name),
+            target=Target(eyes.host.name, "docker", box.name),
             problem=f"{box.shown}: {box.failing or 'it is to be made anew'}",
             solution=f"make it anew with {_what(image, changes, other=other)}; the old one is kept for the way back",
             factors=_factors(box, around, stop=stop, other=other),
@@ -137,7 +150,7 @@ class Recreate(Remediation):
             irreversible=_for_good(box),
             mitigations=_ways_out(box, stop),
             stop=stop,
-            expected=(Target(target.host, "docker", box.name),),
+            expected=(Target(eyes.host.name, "docker", box.name),),
         )
 
     def steps(self, job: Job) -> tuple[LiveStep, ...]:

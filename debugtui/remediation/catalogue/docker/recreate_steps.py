@@ -124,7 +124,7 @@ class Swap:
         if sealed(key, settings(box)) != self.data["seal"]:
             raise StaleError(f"the settings of {box.shown} are not those that were planned with")
         try:
-            env = await released(self.data["env"], key)
+            env = await released(self.data["env"], key, hands)
         except PlanError as error:
             raise StaleError(str(error)) from None
         old, new = await image_of(hands, box.text("Image")), await image_of(hands, str(self.data["image"]))

@@ -139,7 +139,7 @@ class RestartUnit(Remediation):
                 "invocation": found.get("InvocationID", ""),
                 "main pid": found.get("MainPID", ""),
             },
-            data={"unit": unit, "was": _stamp(found), "type": found.get("Type", ""), "before": list(before)},
+            data={"unit": unit, "was": stamp(found), "type": found.get("Type", ""), "before": list(before)},
             diff=(DiffPart("the unit", "text", f"{_state(found)}\n", f"{unit}: active, a new invocation\n"), part),
             guards=(_known(found), may, _protected(unit, rule), _looping(found), read),
             irreversible=("what the unit held in memory, and its open connections",),
@@ -162,27 +162,7 @@ class RestartUnit(Remediation):
 
     def steps(self, job: Job) -> tuple[LiveStep, ...]:
         """Restart it."""
-        unit, was = str(job.data["unit"]), str(job.data["was"])
-        restart = as_root(before_of(job), ["systemctl", "restart", "--", unit], RESTART_LIMIT_S)
-        argv = ["sh", "-c", _RESTART, "debugtui-restart", unit, was, *restart]
-
-        async def run(hands: Hands) -> Done:
-            done = await hands.command(argv, timeout_s=RESTART_LIMIT_S)
-            said = line(redact(clean(done.stderr).strip() or clean(done.stdout).strip()), 300)
-            if done.status == STALE:
-                raise StaleError(f"{unit} was started or stopped by somebody else: {said}")
-            if done.status != 0:
-                raise StepError(f"systemctl ended with status {done.status}: {said or 'no word'}")
-            return Done("systemctl returned 0; whether it stays up is watched")
-
-        async def settle(eyes: Eyes) -> Settled:
-            now = await properties(eyes, unit)
-            still = (await detached.look(eyes.link, f"debugtui:{job.mark}/1", limit=1)).state is detached.JobState.RUNNING
-            if still or now.get("ActiveState") in ("activating", "deactivating", "reloading") or "InvocationID" not in now:
-                return Settled.UNKNOWN
-            return Settled.NOT_DONE if _stamp(now) == was else Settled.DONE
-
-        return (LiveStep(f"restart {unit}", shlex.join(restart), True, RESTART_LIMIT_S, None, run, settle),)
+        return (restart_step(job),)
 
     def undo(self, job: Job) -> tuple[LiveStep, ...]:
         """There is none."""
@@ -199,7 +179,7 @@ class RestartUnit(Remediation):
             if not now.get("ActiveState"):
                 return Sample(None, "systemd does not say")
             ended_well = once and now.get("ActiveState") == "inactive" and now.get("Result") == "success"
-            if not (now.get("ActiveState") == "active" or ended_well) or _stamp(now) == was:
+            if not (now.get("ActiveState") == "active" or ended_well) or stamp(now) == was:
                 return Sample(False, said)
             for name in ("InvocationID", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic"):
                 if first.setdefault(name, now.get(name, "")) != now.get(name, ""):
@@ -212,6 +192,36 @@ class RestartUnit(Remediation):
     def undo_checks(self, job: Job) -> tuple[LiveCheck, ...]:
         """There is no rollback."""
         return ()
+
+
+def restart_step(job: Job, number: int = 1) -> LiveStep:
+    """Return the step that restarts the unit of a job, as `RestartUnit.draft` saw it.
+
+    Args:
+        job: holds `unit`, `was` and `before`.
+        number: which step of the plan it is.
+    """
+    unit, was = str(job.data["unit"]), str(job.data["was"])
+    restart = as_root(before_of(job), ["systemctl", "restart", "--", unit], RESTART_LIMIT_S)
+    argv = ["sh", "-c", _RESTART, "debugtui-restart", unit, was, *restart]
+
+    async def run(hands: Hands) -> Done:
+        done = await hands.command(argv, timeout_s=RESTART_LIMIT_S)
+        said = line(redact(clean(done.stderr).strip() or clean(done.stdout).strip()), 300)
+        if done.status == STALE:
+            raise StaleError(f"{unit} was started or stopped by somebody else: {said}")
+        if done.status != 0:
+            raise StepError(f"systemctl ended with status {done.status}: {said or 'no word'}")
+        return Done("systemctl returned 0; whether it stays up is watched")
+
+    async def settle(eyes: Eyes) -> Settled:
+        now = await properties(eyes, unit)
+        still = (await detached.look(eyes.link, f"debugtui:{job.mark}/{number}", limit=1)).state is detached.JobState.RUNNING
+        if still or now.get("ActiveState") in ("activating", "deactivating", "reloading") or "InvocationID" not in now:
+            return Settled.UNKNOWN
+        return Settled.NOT_DONE if stamp(now) == was else Settled.DONE
+
+    return LiveStep(f"restart {unit}", shlex.join(restart), True, RESTART_LIMIT_S, None, run, settle)
 
 
 def _rule(unit: str, groups: str) -> str:
@@ -258,7 +268,7 @@ def _factors(found: Mapping[str, str]) -> Factors:
     )
 
 
-def _stamp(found: Mapping[str, str]) -> str:
+def stamp(found: Mapping[str, str]) -> str:
     """Return what a start changes, sorted as the restart script sorts it. Old systemd has no InvocationID."""
     names = ("ActiveEnterTimestampMonotonic", "InvocationID", "MainPID")
     return "\n".join(f"{name}={found[name]}" for name in names if name in found)
