@@ -1,4 +1,4 @@
-"""The rules of the front end: what a browser saw of one page. Pure; the budgets come with the reading."""
+"""The rules of the front end: what a browser saw of one page. Pure; the budgets are the configuration's."""
 
 from __future__ import annotations
 
