@@ -19,4 +19,5 @@ pytest_plugins = [
     "tests.services.postgres_server",
     "tests.services.ssh_server",
     "tests.services.nginx_server",  # after the one that it imports
+    "tests.services.acme_server",
 ]

@@ -91,7 +91,8 @@ async def _read(
     config: Config, asker: Asker, hosts: frozenset[str], sources: frozenset[str]
 ) -> tuple[FleetView, tuple[Alert, ...]]:
     if hosts:
-        config = config.model_copy(update={"hosts": tuple(host for host in config.hosts if host.name in hosts)})
+        kept = tuple(host for host in config.hosts if host.name in hosts)
+        config = config.model_copy(update={"hosts": kept, "groq": ()})
     fleet = build_fleet(config, asker)
     if sources:
         fleet.keep(lambda source: source.kind in sources or source.name in sources)

@@ -53,7 +53,8 @@ async def workbench(config: Config, needed: Sequence[str], asker: Asker, *, oper
     for missing in set(needed) - {one.name for one in hosts}:
         names = ", ".join(one.name for one in config.hosts) or "none"
         raise PlanError(f"there is no host {missing!r} in the configuration (there are: {names})")
-    fleet = build_fleet(config.model_copy(update={"hosts": hosts}), asker)
+    # A repair asks the API itself where it has to know; nothing else of it is probed for a command about a host.
+    fleet = build_fleet(config.model_copy(update={"hosts": hosts, "groq": ()}), asker)
     links: dict[str, Link] = {link.host: link for link in fleet.links}
     desk = Desk(config, asker, lambda name: links[name], _Hosts(fleet).view, operator=operator)
     try:

@@ -233,10 +233,10 @@ async def test_a_page_behind_ssh(make_ssh_server: Callable[..., SshServer]) -> N
 
 
 async def test_a_server_that_forbids_forwarding_is_no_fault_of_the_page(make_ssh_server: Callable[..., SshServer]) -> None:
-    async with site(free_port()) as served, started(make_link(make_ssh_server("AllowTcpForwarding no"))) as link:
-        async with source(served.url, link) as made:
-            with pytest.raises(LinkError, match="does not allow forwarding"):
-                await made.read(full=True)
+    forbidding = make_link(make_ssh_server("AllowTcpForwarding no"))
+    async with site(free_port()) as served, started(forbidding) as link, source(served.url, link) as made:
+        with pytest.raises(LinkError, match="does not allow forwarding"):
+            await made.read(full=True)
 
 
 async def test_front_and_nginx_and_container_tell_one_story(make_nginx: Callable[..., NginxServer]) -> None:

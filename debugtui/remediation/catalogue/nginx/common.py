@@ -321,7 +321,7 @@ def reload_checks(job: Job, *, back: bool = False) -> tuple[LiveCheck, ...]:
     """
     checks = [_workers_check(job, back), _log_check(job, back)]
     if not back:
-        checks.append(_pages_check(job))
+        checks.append(pages_check(job))
     return tuple(checks)
 
 
@@ -362,7 +362,8 @@ def _log_check(job: Job, back: bool) -> LiveCheck:
     return LiveCheck("nginx reports no fault", STAYS_S, why, sample, within_s=TAKES_S, every_s=1.0)
 
 
-def _pages_check(job: Job) -> LiveCheck:
+def pages_check(job: Job) -> LiveCheck:
+    """Return the check that the web addresses that answered as expected before do so still."""
     wanted = _words(job.results.get("sound"))
 
     async def sample(eyes: Eyes) -> Sample:
