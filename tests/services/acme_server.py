@@ -30,6 +30,12 @@ class AcmeServer:
     port: int
     http_port: int
     ca: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Be out of reach."""
+        self.process.terminate()
+        self.process.wait(20)
 
     @property
     def directory(self) -> str:
@@ -100,8 +106,9 @@ def make_acme(tmp_path: Path) -> Iterator[Callable[[int], AcmeServer]]:
         ]  # fmt: skip
         _wait_for(api, start(challenge, folder / "dns.log"), folder / "dns.log")
         pebble = ["pebble", "-config", str(folder / "pebble.json"), "-dnsserver", f"{HOST}:{dns}"]
-        _wait_for(port, start(pebble, folder / "pebble.log"), folder / "pebble.log")
-        return AcmeServer(folder, port, http_port, ca.certificate)
+        server = start(pebble, folder / "pebble.log")
+        _wait_for(port, server, folder / "pebble.log")
+        return AcmeServer(folder, port, http_port, ca.certificate, server)
 
     yield make
     for process in reversed(running):

@@ -102,7 +102,7 @@ class RenewCertificate(Remediation):
             raise PlanError(f"certbot has no certificate {line(params['name'], 100)!r} in {root}")
         links = await _links(eyes, f"{root}/live/{params['name']}")
         served = await served_serials(eyes, seen.config, path)
-        days = min((left for _, left in served.values()), default=None)
+        days = min((left for _, left, _ in served.values()), default=None)
         if params.get("force", "no") != "yes" and days is not None and days > DUE_DAYS:
             raise NothingToDoError(f"it has {days:.0f} days left; force=yes renews it all the same")
         before, may = await common.may(eyes)
@@ -125,7 +125,8 @@ class RenewCertificate(Remediation):
                 "path": path,
                 "links": links,
                 "server": await _server(eyes, root, params["name"]),
-                "serials": {name: serial for name, (serial, _) in sorted(served.items())},
+                "serials": {name: serial for name, (serial, _, _) in sorted(served.items())},
+                "named": sorted(name for name, (_, _, fits) in served.items() if fits),
                 "force": params.get("force", "no") == "yes",
             },
             diff=(DiffPart(f"{root}/live/{params['name']}", "text", _listed(links), "links to a newer certificate\n"),),
@@ -181,8 +182,8 @@ def lineage(seen: Seen, name: str) -> tuple[str, str]:
     return found[name]
 
 
-async def served_serials(eyes: Eyes, config: str, path: str) -> dict[str, tuple[str, float]]:
-    """Return {web address: (serial, days left)} of what is served where nginx names this certificate."""
+async def served_serials(eyes: Eyes, config: str, path: str) -> dict[str, tuple[str, float, bool]]:
+    """Return {web address: (serial, days left, for its name)} of what is served where nginx names this certificate."""
     from debugtui.sources.tls.source import TlsSource
 
     found = {}
@@ -190,7 +191,7 @@ async def served_serials(eyes: Eyes, config: str, path: str) -> dict[str, tuple[
         if web.url.startswith("https://"):
             reading = await TlsSource(eyes.link, web).read(full=True)
             if reading.served is not None and reading.disk is not None and reading.disk.path == path:
-                found[web.name] = (reading.served.serial, reading.served.days_left)
+                found[web.name] = (reading.served.serial, reading.served.days_left, reading.name_matches is True)
     return found
 
 
@@ -279,6 +280,7 @@ def _repoint_step(job: Job) -> LiveStep:
 
 def _served_check(job: Job) -> LiveCheck:
     old = job.data["serials"] if isinstance(job.data["serials"], dict) else {}
+    named = job.data["named"] if isinstance(job.data["named"], list) else []
 
     async def sample(eyes: Eyes) -> Sample:
         from debugtui.sources.tls.source import TlsSource
@@ -292,8 +294,10 @@ def _served_check(job: Job) -> LiveCheck:
                 return Sample(False, f"{web.name}: {reading.fault or 'no handshake'}")
             if reading.served.serial == old[web.name]:
                 return Sample(False, f"{web.name} serves the old certificate still")
-            if reading.same_as_disk is False or reading.name_matches is False:
-                return Sample(False, f"{web.name} serves a certificate that is not the disk's, or not for its name")
+            if reading.same_as_disk is False:
+                return Sample(False, f"{web.name} serves a certificate that is not the disk's")
+            if reading.name_matches is False and web.name in named:
+                return Sample(False, f"the new certificate is not for the name of {web.name} any more")
             if reading.disk is not None and reading.disk.key_matches is False:
                 return Sample(False, f"the key on the disk is not the key of {web.name}'s certificate")
             said.append(f"{web.name}: serial {reading.served.serial}, {reading.served.days_left:.0f} days")
