@@ -70,7 +70,7 @@ async def site(refused: int, certificate: tuple[Path, Path] | None = None) -> As
         "/hangs": lambda _: _now(page("Hangs", body="<script>setTimeout(() => { while (true); }, 100)</script>")),
         "/stream": lambda _: _now(page("Stream", "<script>new EventSource('/events')</script>")),
         "/waits": lambda _: _now(page("Waits", "<script>fetch('/never')</script>")),
-        "/moved": lambda _: _now(web.HTTPFound("http://login.example.org/")),
+        "/moved": lambda _: _now(web.Response(status=302, headers={"Location": "http://login.example.org/"})),
         "/api/boom": lambda _: _now(web.Response(status=500, text="it broke")),
         "/api/other": lambda _: _now(web.Response(text="here")),
         "/api/slow": _slow,
