@@ -171,7 +171,7 @@ async def test_a_page_whose_script_hangs_is_named_and_the_browser_is_ended(monke
     async with site(free_port()) as served, source(f"{served.url}/hangs") as made:
         reading = await made.read(full=True)
         assert "does not respond" in reading.fault
-        assert messages(reading)[0].startswith("critical the page cannot be opened: the page does not respond")
+        assert messages(reading)[0].startswith("critical the page cannot be opened: it does not respond")
         made._config = WebConfig(name="front", url=served.url)
         assert (await made.read(full=True)).fault == ""
         assert made._browser.starts == 2

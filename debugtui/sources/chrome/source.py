@@ -157,7 +157,7 @@ class ChromeSource:
                 raise SourceError(Problem(f"the browser: {seen.broke.says}", "it starts anew with the next check"))
             # An address that says nothing keeps the navigation from coming back, as a script that never ends does.
             silent = self._page not in self._gateway.answered
-            return f"no answer within {page.LOAD_S:.0f} s" if silent else f"the page does not respond: {seen.broke.says}"
+            return f"no answer within {page.LOAD_S:.0f} s" if silent else f"it does not respond: {seen.broke.says}"
         if seen.broke is not None:
             seen.gaps.append(Gap("the rest of the page", Problem(seen.broke.says)))
         if seen.fault != PROXY_FAILED:
