@@ -18,7 +18,7 @@ from debugtui.config.hosts import WebConfig
 from debugtui.hosts.local import LocalLink
 from debugtui.sources.chrome import folder, processes
 from debugtui.sources.chrome.source import ChromeSource
-from tests.lab.chrome_pages import site
+from tests.lab.chrome_pages import site, standing_in
 from tests.services.ssh_server import free_port
 
 COLD_S, WARM_S = 8.0, 3.0
@@ -91,14 +91,13 @@ async def orphans(url: str, runs: int, killed: int) -> None:
     count = len(left())
     await asyncio.to_thread(folder.sweep, folder.parent())
     folders = len(list(folder.parent().glob("dbgtui-chrome-*")))
-    print(
-        f"after {runs} checks, {killed} ended half-way   {count} processes, {folders} folders left; the last went in {longest:.2f} s"
-    )
+    what = f"left of {runs} checks, {killed} ended early"
+    print(f"{what:<36} {count} processes, {folders} folders; the slowest end took {longest:.2f} s")
 
 
-def left() -> set[processes.Process]:
-    """Return the processes of browsers that nobody owns any more."""
-    return processes.naming(folder.parent(), processes.all_of_ours())
+def left() -> list[str]:
+    """Return the processes of browsers and servers that are still there."""
+    return standing_in(folder.parent())
 
 
 async def measure(runs: int, killed: int) -> None:

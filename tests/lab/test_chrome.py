@@ -25,10 +25,10 @@ from debugtui.model.chrome import ChromeReading, PageRequest, Story
 from debugtui.model.source import LinkState
 from debugtui.model.target import Target
 from debugtui.sources.base import SourceError
-from debugtui.sources.chrome import folder, install, processes
+from debugtui.sources.chrome import folder, install
 from debugtui.sources.chrome.source import ChromeSource
 from debugtui.sources.chrome.story import compare
-from tests.lab.chrome_pages import SECRET, Site, site
+from tests.lab.chrome_pages import SECRET, Site, site, standing_in
 from tests.lab.link_tools import make_link, started
 from tests.services.nginx_server import NginxServer, make_certificate
 from tests.services.ssh_server import SshServer, free_port
@@ -56,9 +56,9 @@ async def source(url: str, link: Link | None = None, **options: Any) -> AsyncIte
         assert list(folder.parent().iterdir()) == []
 
 
-def of_ours() -> list[processes.Process]:
+def of_ours() -> list[str]:
     """Every process that belongs to a browser of this test."""
-    return list(processes.naming(folder.parent(), processes.all_of_ours()))
+    return standing_in(folder.parent())
 
 
 async def seen(url: str, link: Link | None = None, **options: Any) -> ChromeReading:
