@@ -8,7 +8,8 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ from debugtui.model.chrome import ChromeReading, PageRequest, Story
 from debugtui.model.source import LinkState
 from debugtui.model.target import Target
 from debugtui.sources.base import SourceError
-from debugtui.sources.chrome import folder, install, processes
+from debugtui.sources.chrome import folder, install
 from debugtui.sources.chrome.source import ChromeSource
 from debugtui.sources.chrome.story import compare
-from tests.lab.chrome_pages import SECRET, Site, site
+from tests.lab.chrome_pages import SECRET, Site, site, standing_in
 from tests.lab.link_tools import make_link, started
 from tests.services.nginx_server import NginxServer, make_certificate
 from tests.services.ssh_server import SshServer, free_port
@@ -36,11 +37,11 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(autouse=True)
-def private_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("run", "state"):
-        (tmp_path / name).mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+def private_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with tempfile.TemporaryDirectory(prefix="dt", dir="/tmp") as run:  # a short path, as sessions have
+        monkeypatch.setenv("XDG_RUNTIME_DIR", run)
+        yield
 
 
 @asynccontextmanager
@@ -55,9 +56,9 @@ async def source(url: str, link: Link | None = None, **options: Any) -> AsyncIte
         assert list(folder.parent().iterdir()) == []
 
 
-def of_ours() -> list[processes.Process]:
+def of_ours() -> list[str]:
     """Every process that belongs to a browser of this test."""
-    return list(processes.naming(folder.parent(), processes.all_of_ours()))
+    return standing_in(folder.parent())
 
 
 async def seen(url: str, link: Link | None = None, **options: Any) -> ChromeReading:
@@ -109,7 +110,7 @@ async def test_every_fault_of_a_page_is_named() -> None:
     assert any(
         text.startswith("high JavaScript exception: TypeError: Cannot read") and "(app.js:3:15)" in text for text in said
     )
-    assert "high unhandled promise rejection: Error: order 17 lost (app.js:6:41)" in said
+    assert any(text.startswith("high unhandled promise rejection: Error: order 17 lost (app.js:6:") for text in said)
     assert "high POST /api/boom answers 500" in said
     assert "medium GET /img/a.png answers 404" in said
     assert any("failed: connection refused" in text for text in said)
@@ -148,8 +149,9 @@ async def test_what_a_policy_forbids_is_blocked() -> None:
     async with site(free_port()) as served:
         reading = await seen(f"{served.url}/blocked")
     assert served.hits["/never.js"] == 0
-    told = [*(text for text in messages(reading) if "blocked" in text or "Content Security Policy" in text)]
-    assert told, (reading.console, reading.failed)
+    assert outcomes(reading, served) == {"/never.js": "blocked (script-src-elem)"}
+    assert "high GET /never.js failed: blocked (script-src-elem)" in messages(reading)
+    assert reading.took_ms < 8000
 
 
 async def test_a_stream_is_no_fault_and_a_request_that_never_ends_is() -> None:
@@ -165,10 +167,11 @@ async def test_a_stream_is_no_fault_and_a_request_that_never_ends_is() -> None:
 
 async def test_a_page_whose_script_hangs_is_named_and_the_browser_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("debugtui.sources.chrome.page._PAGE_S", 3.0)
+    monkeypatch.setattr("debugtui.sources.chrome.page.LOAD_S", 3.0)
     async with site(free_port()) as served, source(f"{served.url}/hangs") as made:
         reading = await made.read(full=True)
         assert "does not respond" in reading.fault
-        assert messages(reading)[0].startswith("critical the page cannot be opened: the page does not respond")
+        assert messages(reading)[0].startswith("critical the page cannot be opened: it does not respond")
         made._config = WebConfig(name="front", url=served.url)
         assert (await made.read(full=True)).fault == ""
         assert made._browser.starts == 2
@@ -215,7 +218,6 @@ async def test_a_page_behind_ssh(make_ssh_server: Callable[..., SshServer]) -> N
     async with site(free_port()) as served, started(make_link(sshd)) as link:
         async with source(f"{served.url}/broken", link) as made:
             reading = await made.read(full=True)
-            assert sshd.log.count("Connection from") == 1
             assert outcomes(reading, served)[f"http://127.0.0.1:{served.refused}/api/refused"] == "net::ERR_CONNECTION_REFUSED"
             assert outcomes(reading, served)["/api/boom"] == 500
             assert served.hits["/api/other"] == 1
@@ -233,8 +235,10 @@ async def test_a_page_behind_ssh(make_ssh_server: Callable[..., SshServer]) -> N
 
 
 async def test_a_server_that_forbids_forwarding_is_no_fault_of_the_page(make_ssh_server: Callable[..., SshServer]) -> None:
-    forbidding = make_link(make_ssh_server("AllowTcpForwarding no"))
-    async with site(free_port()) as served, started(forbidding) as link, source(served.url, link) as made:
+    async with (
+        started(make_link(make_ssh_server("AllowTcpForwarding no"))) as link,
+        source("http://127.0.0.1:8080", link) as made,
+    ):
         with pytest.raises(LinkError, match="does not allow forwarding"):
             await made.read(full=True)
 
@@ -281,6 +285,22 @@ async def test_only_the_site_is_reached(monkeypatch: pytest.MonkeyPatch) -> None
     async with site(free_port()) as served:
         await seen(f"{served.url}/broken")
     assert set(asked) == {"127.0.0.1", "localhost"}
+
+
+async def test_a_long_path_of_the_session_does_not_break_the_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = tmp_path / ("s" * 60)
+    session.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(session))
+    assert folder.parent() == Path("/tmp")
+    async with site(free_port()) as served:
+        made = ChromeSource(LocalLink("here"), WebConfig(name="front", url=served.url))
+        try:
+            assert (await made.read(full=True)).fault == ""
+            private = made._browser.folder
+            assert stat.S_IMODE(private.stat().st_mode) == 0o700
+        finally:
+            await made.close()
+    assert not private.exists()
 
 
 async def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,8 +404,8 @@ async def test_no_process_is_left_when_we_are_killed(after: float | None) -> Non
 async def test_what_a_killed_run_left_is_swept_processes_included() -> None:
     ended = await asyncio.create_subprocess_exec("true")
     await ended.wait()
-    left = paths.private_dir(folder.parent() / f"b-{ended.pid}-x")
-    stuck = await asyncio.create_subprocess_exec("sleep", "60", f"{left}".replace(str(left), "1"), cwd=left)
+    left = paths.private_dir(folder.parent() / f"dbgtui-chrome-{ended.pid}-x")
+    stuck = await asyncio.create_subprocess_exec("sleep", "60", cwd=left)
     holder = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)", str(left))
     try:
         await asyncio.to_thread(folder.sweep, folder.parent())

@@ -214,7 +214,7 @@ class Browser:
             if watch.done():
                 raise BrowserError(f"it uses more than {MEMORY_LIMIT / 1e9:.1f} GB of memory", of_page=True)
             if not asked.done():
-                raise BrowserError(f"it hangs: no answer to {call.tool} within {limit:.0f} s", of_page=True)
+                raise BrowserError(f"nothing came back from {call.tool} within {limit:.0f} s", of_page=True)
             if not call.answer.done():
                 call.answer.set_result(_answer(_result(asked, call.tool)))
         finally:

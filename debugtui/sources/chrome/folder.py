@@ -11,12 +11,17 @@ from pathlib import Path
 from debugtui.config import paths
 from debugtui.sources.chrome import processes
 
-_PREFIX = "b-"
+_PREFIX = "dbgtui-chrome-"
+
+#: Most bytes of the path of the folder around them: the browser puts a socket deep in there (Linux takes 107, macOS 103), and
+#: ends without a word where its path is too long.
+_LONGEST = 45
 
 
 def parent() -> Path:
-    """Return where the folders lie."""
-    return paths.private_dir(paths.runtime_dir() / "chrome")
+    """Return where the folders lie: with the session's sockets if that path is short, else /tmp, as macOS's own is long."""
+    home = paths.runtime_dir()
+    return home if len(os.fsencode(home)) <= _LONGEST else Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
 
 
 def make() -> Path:

@@ -38,6 +38,7 @@ class Gateway:
     Attributes:
         port: on 127.0.0.1, while it runs.
         failures: why an address could not be reached, by host and port; `forget` empties it.
+        answered: addresses from which something came; `forget` empties it.
     """
 
     def __init__(self, dial: Dial, allowed: Callable[[str], bool]) -> None:
@@ -47,6 +48,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.failures: dict[tuple[str, int], LinkError] = {}
+        self.answered: set[tuple[str, int]] = set()
 
     async def start(self) -> None:
         """Listen on a free port of loopback."""
@@ -65,8 +67,9 @@ class Gateway:
             await server.wait_closed()
 
     def forget(self) -> None:
-        """Forget why addresses could not be reached."""
+        """Forget which addresses were reached, and why others were not."""
         self.failures.clear()
+        self.answered.clear()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._tasks) >= _MOST:
@@ -85,7 +88,7 @@ class Gateway:
                     host, port = await _greet(reader, writer)
                 far = await self._reach(host, port, writer)
                 if far is not None:
-                    await _join((reader, writer), far)
+                    await _join((reader, writer), far, lambda: self.answered.add((host, port)))
         finally:
             writer.transport.abort()
 
@@ -139,19 +142,20 @@ def _answer(code: int) -> bytes:
     return bytes((5, code, 0, _IPV4)) + bytes(6)
 
 
-async def _join(near: _Streams, far: _Streams) -> None:
+async def _join(near: _Streams, far: _Streams, answered: Callable[[], None]) -> None:
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_pump(near[0], far[1]))
-            group.create_task(_pump(far[0], near[1]))
+            group.create_task(_pump(near[0], far[1], lambda: None))
+            group.create_task(_pump(far[0], near[1], answered))
     finally:
         far[1].transport.abort()
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, came: Callable[[], None]) -> None:
     """Pass on what comes, then the end of it; an end that breaks ends the other direction too, through the sink."""
     with contextlib.suppress(OSError):
         while data := await source.read(65_536):
+            came()
             sink.write(data)
             await sink.drain()
         if sink.can_write_eof():

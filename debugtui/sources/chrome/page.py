@@ -13,7 +13,7 @@ from debugtui.model.source import Gap, Problem
 from debugtui.model.text import line
 from debugtui.sources.base import SourceError
 from debugtui.sources.chrome import script
-from debugtui.sources.chrome.answers import Entry, entries, items, number
+from debugtui.sources.chrome.answers import Entry, entries, items, number, text
 from debugtui.sources.chrome.answers import script as returned
 from debugtui.sources.chrome.browser import Answer, Browser, BrowserError
 
@@ -24,7 +24,7 @@ LOAD_S, QUIET_S, SETTLE_S = 15.0, 1.5, 8.0
 _LOOK_S = 0.3
 
 #: Seconds beyond its own time limit that a navigation may take: the server waits for the page to come to rest.
-_REST_S = 12.0
+_REST_S = 8.0
 
 #: Seconds for a call that the page itself must answer, and for one that only the server answers.
 _PAGE_S, _LIST_S = 8.0, 5.0
@@ -48,6 +48,8 @@ class Visit:
         requests, console, collected, snapshot: raw answers.
         picture: the file with the screenshot, in the browser's folder; None where none was made.
         gaps: what could not be read.
+        waiting: addresses that were under way when it was last asked which of them are blocked.
+        blocked: those that a policy of the page forbids.
     """
 
     fault: str = ""
@@ -58,6 +60,8 @@ class Visit:
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     picture: Path | None = None
     gaps: list[Gap] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
 
 
 async def visit(browser: Browser, url: str) -> Visit:
@@ -155,9 +159,20 @@ async def _settle(browser: Browser, page: int, seen: Visit) -> None:
         now = clock()
         if seen.requests != before:
             changed = now
-        if now - began >= SETTLE_S or (now - changed >= QUIET_S and not any(entry.pending for entry in seen.requests)):
+        if now - began >= SETTLE_S or (now - changed >= QUIET_S and not await _waits(browser, page, seen)):
             return
         await asyncio.sleep(_LOOK_S)
+
+
+async def _waits(browser: Browser, page: int, seen: Visit) -> bool:
+    """Return whether a request is under way, apart from those that a policy of the page keeps from being made."""
+    waiting = {entry.url for entry in seen.requests if entry.pending}
+    if waiting and waiting != seen.waiting:
+        arguments = {"pageId": page, "function": script.BLOCKED, "waitForStableDom": False}
+        answer = await browser.call("evaluate_script", arguments, limit_s=_PAGE_S)
+        seen.waiting = waiting
+        seen.blocked = {text(item, "url") for item in items(returned(answer.text), "blocked")}
+    return bool(waiting - seen.blocked)
 
 
 async def _list(browser: Browser, page: int, seen: Visit) -> None:

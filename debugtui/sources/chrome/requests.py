@@ -39,10 +39,10 @@ def reason(error: LinkError | None) -> str:
     return next((name for sign, name in _REASONS if sign in said), "net::ERR_CONNECTION_FAILED")
 
 
-def failure_of(entry: Entry, failures: Mapping[tuple[str, int], LinkError]) -> str:
-    """Return why a request was not answered; empty where it was."""
+def failure_of(entry: Entry, failures: Mapping[tuple[str, int], LinkError], policies: Mapping[str, str]) -> str:
+    """Return why a request was not answered; empty where it was. `policies`: what forbids which address."""
     if entry.pending:
-        return "timed out"
+        return f"blocked ({policies[entry.url]})" if entry.url in policies else "timed out"
     if entry.failure == PROXY_FAILED:
         return reason(failures.get(host_and_port(entry.url)))
     blocked = "BLOCKED" in entry.failure or entry.failure in ("csp", "mixed-content", "net::ERR_UNSAFE_PORT")
@@ -74,6 +74,9 @@ def joined(
     for item in [*([navigation] if isinstance(navigation, dict) else []), *items(collected, "resources")]:
         times[_bare(text(item, "url"))].append(item)
     origin = number(collected, "origin")
+    seen = collected.get("seen")
+    blocked = items(seen, "blocked") if isinstance(seen, dict) else []
+    policies = {text(item, "url"): line(text(item, "by"), 50) or "policy" for item in blocked}
     found = []
     for entry in entries:
         known = times.get(_bare(entry.url))
@@ -82,7 +85,7 @@ def joined(
         unasked = entry.status == 404 and split(entry.url).path == "/favicon.ico" and not collected.get("icon")
         if unasked or (entry.failure == PROXY_FAILED and not allowed(host)):
             continue
-        found.append(_request(entry, time, origin, failure_of(entry, failures)))
+        found.append(_request(entry, time, origin, failure_of(entry, failures, policies)))
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 LISTEN = """(() => {
   if (window.__debugtui_seen) return;
-  const seen = {errors: [], rejections: [], lcp: null, shifts: [], tasks: []};
+  const seen = {errors: [], rejections: [], blocked: [], lcp: null, shifts: [], tasks: []};
   Object.defineProperty(window, "__debugtui_seen", {value: seen});
   const cut = value => String(value === undefined || value === null ? "" : value).slice(0, 4000);
   const keep = (list, item) => { if (list.length < 100) list.push(item); };
@@ -28,6 +28,9 @@ LISTEN = """(() => {
         keep(seen.rejections, {text: words(event.reason), stack: cut(event.reason && event.reason.stack)});
     });
   });
+  addEventListener("securitypolicyviolation", event => {
+    if (event.disposition === "enforce") keep(seen.blocked, {url: cut(event.blockedURI), by: cut(event.effectiveDirective)});
+  });
   const watch = (type, take) => {
     try { new PerformanceObserver(list => list.getEntries().forEach(take)).observe({type, buffered: true}); } catch {}
   };
@@ -36,6 +39,9 @@ LISTEN = """(() => {
     seen.shifts.push([entry.startTime, entry.value]); });
   watch("longtask", entry => { if (seen.tasks.length < 500) seen.tasks.push([entry.startTime, entry.duration]); });
 })()"""
+
+#: What a policy of the page (CSP) kept from being asked for: the list of requests has it waiting for ever.
+BLOCKED = """() => ({blocked: (window.__debugtui_seen || {}).blocked || []})"""
 
 COLLECT = """() => {
   const cut = value => String(value || "").slice(0, 2000);

@@ -16,12 +16,11 @@ from debugtui.model.chrome import ChromeReading, PageRequest, Picture, Story
 from debugtui.model.source import Gap, Kind, LinkState, Problem
 from debugtui.model.text import line
 from debugtui.sources.base import SourceError
-from debugtui.sources.chrome import install, pictures, script
+from debugtui.sources.chrome import install, page, pictures, script
 from debugtui.sources.chrome.addresses import host_and_port, same_site, shown
 from debugtui.sources.chrome.answers import console, number, pairs, text, tree
 from debugtui.sources.chrome.browser import IDLE_S, Browser, BrowserError
 from debugtui.sources.chrome.gateway import Gateway
-from debugtui.sources.chrome.page import Visit, visit
 from debugtui.sources.chrome.requests import PROXY_FAILED, elsewhere, joined, reason
 from debugtui.sources.chrome.turns import turns
 
@@ -136,17 +135,17 @@ class ChromeSource:
         if not self._config.direct and status.state is not LinkState.UP:
             raise LinkError(status.problem or Problem(f"{line(self._link.host, 100)}: the link is not up"))
 
-    async def _visit(self) -> Visit:
+    async def _visit(self) -> page.Visit:
         """Visit the page; a browser that broke while it was idle gets a second chance."""
         try:
             try:
-                return await visit(self._browser, self._config.url)
+                return await page.visit(self._browser, self._config.url)
             except BrowserError:
-                return await visit(self._browser, self._config.url)
+                return await page.visit(self._browser, self._config.url)
         except BrowserError as error:
             raise SourceError(Problem(f"the browser: {error.says}", "it starts anew with the next check")) from error
 
-    def _fault(self, seen: Visit) -> str:
+    def _fault(self, seen: page.Visit) -> str:
         """Return why the page could not be opened; raise where that says nothing of the page."""
         error = self._gateway.failures.get(self._page)
         if error is not None and (seen.fault or seen.broke):
@@ -156,7 +155,9 @@ class ChromeSource:
         if seen.broke is not None and not seen.collected:
             if not seen.broke.of_page:
                 raise SourceError(Problem(f"the browser: {seen.broke.says}", "it starts anew with the next check"))
-            return f"the page does not respond: {seen.broke.says}"
+            # An address that says nothing keeps the navigation from coming back, as a script that never ends does.
+            silent = self._page not in self._gateway.answered
+            return f"no answer within {page.LOAD_S:.0f} s" if silent else f"it does not respond: {seen.broke.says}"
         if seen.broke is not None:
             seen.gaps.append(Gap("the rest of the page", Problem(seen.broke.says)))
         if seen.fault != PROXY_FAILED:
@@ -166,10 +167,10 @@ class ChromeSource:
             return f"it redirects to {next(iter(strangers))}, where this check does not go"
         return reason(error)
 
-    def _requests(self, seen: Visit) -> list[PageRequest]:
+    def _requests(self, seen: page.Visit) -> list[PageRequest]:
         return joined(seen.requests, seen.collected, self._gateway.failures, self._allowed)
 
-    def _elsewhere(self, seen: Visit) -> tuple[Gap, ...]:
+    def _elsewhere(self, seen: page.Visit) -> tuple[Gap, ...]:
         hosts = elsewhere(seen.requests, self._allowed)
         if not hosts:
             return ()
@@ -178,7 +179,7 @@ class ChromeSource:
         made = "1 request was not made" if count == 1 else f"{count} requests were not made"
         return (Gap("other sites", Problem(f"{made}: {names}", "the check goes nowhere but to the page's own site")),)
 
-    async def _keep(self, seen: Visit, at: datetime) -> tuple[Picture | None, tuple[Gap, ...]]:
+    async def _keep(self, seen: page.Visit, at: datetime) -> tuple[Picture | None, tuple[Gap, ...]]:
         if seen.picture is None:
             return None, ()
         folder = self._pictures or pictures.default_folder()
@@ -217,7 +218,7 @@ class ChromeSource:
         return await asyncio.open_connection(way.host, way.port)
 
 
-def _status(seen: Visit, requests: list[PageRequest]) -> int | None:
+def _status(seen: page.Visit, requests: list[PageRequest]) -> int | None:
     """Return the document's status: what the page's own clock says, else the first answer that was no redirect."""
     said = number(_table(seen.collected, "nav"), "status")
     if said:

@@ -51,9 +51,11 @@ class Turns:
                     self._idle.append(browser)
 
     async def _make_room(self, browser: Stoppable) -> None:
-        self._idle = [one for one in self._idle if one.running]
-        others = sum(one is not browser for one in self._busy)
-        while self._idle and len(self._idle) + others >= MOST_BROWSERS:
+        while True:
+            self._idle = [one for one in self._idle if one.running]
+            others = sum(one is not browser for one in self._busy)
+            if not self._idle or len(self._idle) + others < MOST_BROWSERS:
+                return
             await self._idle.pop(0).stop()
 
 
