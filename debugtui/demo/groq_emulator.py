@@ -1,244 +1,320 @@
-"""A Groq-compatible API on loopback with faults on demand, for the demo and the tests: the real one cannot run here."""
+"""A server that speaks Groq's API, with faults on demand: what tests and the demo watch instead of the third party."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
-from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 
-#: Every fault that can be asked for. Those of a stream are ignored by calls that do not stream.
-PLAIN = (
-    "400", "401", "403", "404", "413", "422", "424", "429", "498", "499", "500", "502", "503",
-    "empty", "html", "not_json", "cut_json", "other_shape", "reset", "late",
-)  # fmt: skip
-STREAM = (
-    "late_first_token", "stall", "cut", "silent_end", "no_done", "error_event", "error_data", "x_groq_error", "not_json_chunk",
-    "bad_utf8", "no_choices",
-)  # fmt: skip
-FAULTS = (*PLAIN, *STREAM)
+from debugtui.demo.groq_buckets import Bucket, go_duration, headers
+from debugtui.demo.groq_faults import STATUS, Fault, Faults, Statistics
+from debugtui.demo.groq_stream import Completion, Timing, cut, tell
 
-_TYPES = {"401": "invalid_request_error", "413": "tokens", "429": "tokens"}
-_CODES = {"401": "invalid_api_key", "404": "model_not_found", "413": "rate_limit_exceeded", "429": "rate_limit_exceeded",
-          "498": "capacity_exceeded"}  # fmt: skip
-_WORDS = {
-    "401": "Invalid API Key",
-    "404": "The model does not exist or you do not have access to it.",
-    "413": "Request too large for model on tokens per minute (TPM): Limit 6000, Requested 9000",
-    "429": "Rate limit reached for model in organization on tokens per minute (TPM): Limit 6000. Please try again in 4.77s.",
-    "498": "Flex tier capacity exceeded",
-}
+#: Models of the emulator; the names are Groq's.
+MODELS = ("llama-3.1-8b-instant", "llama-3.3-70b-versatile", "openai/gpt-oss-20b")
 
+#: Tokens that a chat's frame takes beside its text.
+_FRAME = 16
 
-@dataclass
-class Bucket:
-    """A token bucket: `limit` in `per_s` seconds."""
-
-    limit: int
-    per_s: float
-    level: float = field(init=False)
-    at: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.level, self.at = float(self.limit), time.monotonic()
-
-    def take(self, amount: int) -> bool:
-        """Take an amount, where there is enough."""
-        now = time.monotonic()
-        self.level = min(self.limit, self.level + (now - self.at) * self.limit / self.per_s)
-        self.at = now
-        if amount > self.level:
-            return False
-        self.level -= amount
-        return True
-
-    @property
-    def reset_s(self) -> float:
-        """Seconds until it is full again."""
-        return (self.limit - self.level) * self.per_s / self.limit
+_PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_Answer = tuple[int, dict[str, Any], dict[str, str]]
 
 
 class GroqEmulator:
-    """The server. `fault` holds until it is changed, `faults` are taken one for each request, oldest first."""
+    """One server on loopback. `start` listens, `stop` ends every request.
 
-    def __init__(self, *, key: str = "gsk_emulated", models: tuple[str, ...] = ("llama-3.1-8b-instant", "gpt-oss-20b")) -> None:
-        self.key, self.models = key, models
-        self.fault = ""
-        self.faults: list[str] = []
-        self.delay_s = 30.0
-        self.retry_after = "7"
-        self.first_token_s = 0.02
-        self.requests = Bucket(14_400, 86_400.0)
-        self.tokens = Bucket(6_000, 60.0)
-        self.seen: Counter[str] = Counter()
-        self.keys: list[str] = []
-        self._runner: web.AppRunner | None = None
+    Attributes:
+        faults: those that wait to be shown; `fail` and `heal` are shorter.
+        statistics: what it has seen.
+        models: what it lists; may be changed while it runs.
+        timing: how quick it is; may be changed while it runs.
+        requests: the bucket of requests of a day.
+        tokens: the bucket of tokens of a minute.
+        keys: the API keys that it accepts; None: any. May be changed while it runs.
+        flex_full: True: the service tier flex has no room (498).
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Iterable[str] | None = None,
+        models: Iterable[str] = MODELS,
+        requests_a_day: int = 14_400,
+        tokens_a_minute: int = 6_000,
+        timing: Timing | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.keys = None if keys is None else set(keys)
+        self.models = list(models)
+        self.timing = timing or Timing()
+        self.requests = Bucket(requests_a_day, 86_400.0, clock)
+        self.tokens = Bucket(tokens_a_minute, 60.0, clock)
+        self.faults = Faults()
+        self.statistics = Statistics()
+        self.flex_full = False
         self.port = 0
+        self._tls = tls
+        self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
 
     @property
     def url(self) -> str:
-        """Its base URL."""
-        return f"http://127.0.0.1:{self.port}"
+        """The base URL."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     async def start(self, port: int = 0) -> None:
-        """Listen on loopback."""
-        app = web.Application()
-        app.router.add_get("/openai/v1/models", self._models)
-        app.router.add_get("/openai/v1/models/{name}", self._model)
-        app.router.add_post("/openai/v1/chat/completions", self._chat)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        """Listen on loopback; port 0: any that is free."""
+        self._stopping.clear()
+        app = web.Application(client_max_size=4_000_000)
+        app.router.add_get("/openai/v1/models", self._serve)
+        app.router.add_get("/openai/v1/models/{id:.+}", self._serve)
+        app.router.add_post("/openai/v1/chat/completions", self._serve)
+        app.router.add_route("*", "/{rest:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self._tls)
         await site.start()
-        self.port = self._runner.addresses[0][1]
+        self.port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """End it. Safe to call twice."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        """End every request and stop listening. Safe to call twice."""
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
-    # --- what is asked
+    def fail(
+        self, name: str, *, count: int | None = None, delay: float = 30.0, retry_after: float | None = None, where: str = ""
+    ) -> None:
+        """Show a fault to the next `count` requests, or until `heal`.
 
-    def _next(self, request: web.Request) -> str:
-        asked = request.headers.get("x-emulate-fault", "")
-        fault = asked or (self.faults.pop(0) if self.faults else self.fault)
-        self.seen[f"{request.method} {fault or 'ok'}"] += 1
-        self.keys.append(request.headers.get("authorization", ""))
-        return fault
+        Args:
+            name: one of `groq_faults.FAULTS`.
+            count: how many requests meet it; None: all.
+            delay: seconds, of those that wait.
+            retry_after: seconds in the header, of those with a status.
+            where: `models` or `chat`: requests whose path holds this; empty: all.
+        """
+        self.faults.add(Fault(name, delay, retry_after, where, count))
 
-    async def _models(self, request: web.Request) -> web.StreamResponse:
-        if (answer := await self._faulty(request, self._next(request))) is not None:
-            return answer
-        data = [{"id": name, "object": "model", "created": 1, "owned_by": "emulator", "active": True} for name in self.models]
-        return web.json_response({"object": "list", "data": data})
+    def heal(self) -> None:
+        """Show no more faults."""
+        self.faults.heal()
+        self.flex_full = False
 
-    async def _model(self, request: web.Request) -> web.StreamResponse:
-        if (answer := await self._faulty(request, self._next(request))) is not None:
-            return answer
-        name = request.match_info["name"]
-        if name not in self.models:
-            return self._error("404")
-        return web.json_response({"id": name, "object": "model", "created": 1, "owned_by": "emulator"})
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the emulator runs."""
+        if seconds <= 0:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        if self._stopping.is_set():
+            raise ConnectionResetError
 
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
-        fault = self._next(request)
-        if (answer := await self._faulty(request, fault)) is not None:
-            return answer
-        body: dict[str, Any] = await request.json()
-        if body.get("model") not in self.models:
-            return self._error("404")
-        wanted = 20 + int(body.get("max_completion_tokens") or 16)
-        if wanted > self.tokens.limit:
-            return self._error("413")
-        if not self.requests.take(1) or not self.tokens.take(wanted):
-            return self._error("429")
-        if body.get("stream"):
-            return await self._stream(request, body, fault)
-        return web.json_response(self._completion(body), headers=self._limits())
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        seen = self.statistics
+        seen.requests[request.path] += 1
+        if int(request.headers.get("x-stainless-retry-count") or 0) > 0:
+            seen.retries += 1
+        try:
+            fault = self.faults.choose(request.path, request.headers)
+        except ValueError as error:
+            return self._plain((400, _error(400, str(error)), {}))
+        if fault:
+            seen.by_fault[fault.name] += 1
+        try:
+            return await self._answer(request, fault)
+        except ConnectionResetError:
+            seen.by_status[0] += 1
+            cut(request, reset=False)
+            return web.Response(status=499)
 
-    async def _faulty(self, request: web.Request, fault: str) -> web.StreamResponse | None:
-        if request.headers.get("authorization") != f"Bearer {self.key}":
-            return self._error("401")
-        if fault.isdigit():
-            return self._error(fault)
-        if fault == "late":
-            await asyncio.sleep(self.delay_s)
-        if fault == "reset" and request.transport is not None:
-            request.transport.abort()
-        texts = {"empty": ("", 204), "html": ("<html><body>Sign in to the Wi-Fi</body></html>", 200)}
-        if fault in texts:
-            return web.Response(text=texts[fault][0], status=texts[fault][1], content_type="text/html")
-        bodies = {"not_json": "", "cut_json": '{"object": "list", "da', "other_shape": '{"message": "hello"}'}
-        if fault in bodies:
-            return web.Response(text=bodies[fault], content_type="application/json")
+    async def _answer(self, request: web.Request, fault: Fault | None) -> web.StreamResponse:
+        if fault and fault.name.isdigit():
+            status = int(fault.name)
+            more = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
+            return self._plain((status, _error(status), {**headers(self.requests, self.tokens), **more}))
+        broken = await self._broken(request, fault) if fault else None
+        if broken is not None:
+            return broken
+        refused = self._refused(request)
+        if refused is not None:
+            return self._plain(refused)
+        if request.path.startswith("/openai/v1/models"):
+            return self._models(request)
+        if request.path == "/openai/v1/chat/completions" and request.method == "POST":
+            return await self._chat(request, fault)
+        message = f"Unknown request URL: {request.method} {request.path}"
+        body = {"error": {"message": message, "type": "invalid_request_error", "code": "unknown_url"}}
+        return self._plain((404, body, {}))
+
+    def _plain(self, answer: _Answer) -> web.Response:
+        status, body, more = answer
+        self.statistics.by_status[status] += 1
+        said = {"x-request-id": _request_id(), **more}
+        return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json", headers=said)
+
+    def _raw(self, status: int, text: str, kind: str, more: dict[str, str] | None = None) -> web.Response:
+        self.statistics.by_status[status] += 1
+        return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind, **(more or {})})
+
+    async def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
+        """Answer wrongly as a whole; None: this fault is one of streams."""
+        page = _PAGE.replace("502 Bad Gateway", "Log in")
+        json_kind = "application/json"
+        answers: dict[str, Callable[[], web.Response]] = {
+            "bad_gateway": lambda: self._raw(502, _PAGE, "text/html"),
+            "no_content": self._no_content,
+            "html": lambda: self._raw(200, page, "text/html; charset=utf-8"),
+            "cut_json": lambda: self._raw(200, '{"id":"chatcmpl-1","object":"chat.comp', json_kind),
+            "empty_json": lambda: self._raw(200, "", json_kind),
+            "other_shape": lambda: self._raw(200, '{"status":"ok","version":"1.4.2"}', json_kind),
+            "redirect": lambda: self._raw(301, "", "text/plain", {"Location": "https://api.example.org/"}),
+        }
+        if fault.name in answers:
+            return answers[fault.name]()
+        if fault.name in ("reset", "closed"):
+            await request.read()
+            self.statistics.by_status[0] += 1
+            cut(request, reset=fault.name == "reset")
+            return web.Response(status=499)
+        if fault.name == "late_headers":
+            await self._sleep(fault.delay)
+            return None
+        if fault.name in ("cut_body", "drip"):
+            return await self._half_body(request, fault)
         return None
 
-    def _error(self, status: str) -> web.Response:
-        if status == "502":
-            return web.Response(status=502, text="<html><h1>502 Bad Gateway</h1></html>", content_type="text/html")
-        error = {"message": _WORDS.get(status, f"error {status}"), "type": _TYPES.get(status, "server_error")}
-        if status in _CODES:
-            error["code"] = _CODES[status]
-        headers = {**self._limits(), **({"retry-after": self.retry_after} if status == "429" and self.retry_after else {})}
-        headers["x-request-id"] = "req_emulated"
-        return web.json_response({"error": error}, status=int(status), headers=headers)
+    def _no_content(self) -> web.Response:
+        self.statistics.by_status[204] += 1
+        return web.Response(status=204)
 
-    def _limits(self) -> dict[str, str]:
-        found = {}
-        for name, bucket in (("requests", self.requests), ("tokens", self.tokens)):
-            found[f"x-ratelimit-limit-{name}"] = str(bucket.limit)
-            found[f"x-ratelimit-remaining-{name}"] = str(int(bucket.level))
-            found[f"x-ratelimit-reset-{name}"] = f"{bucket.reset_s:.2f}s"
-        return found
-
-    # --- answers
-
-    @staticmethod
-    def _usage() -> dict[str, Any]:
-        return {
-            "queue_time": 0.021, "prompt_tokens": 20, "prompt_time": 0.004, "completion_tokens": 1, "completion_time": 0.003,
-            "total_tokens": 21, "total_time": 0.007,
-        }  # fmt: skip
-
-    def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "ok"}
-        return {
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": self._usage(),
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "x_groq": {"id": "req_emulated"},
-        }  # fmt: skip
-
-    async def _stream(self, request: web.Request, body: dict[str, Any], fault: str) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream", **self._limits()})
+    async def _half_body(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        body = json.dumps(self._listing()).encode()
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
         await response.prepare(request)
-        try:
-            async for part in self._parts(body, fault):
-                if part is None:
-                    if request.transport is not None:
-                        request.transport.abort()
-                    return response
-                await response.write(part)
-        except (ConnectionError, asyncio.CancelledError):
+        if fault.name == "cut_body":
+            await response.write(body[: len(body) // 2])
+            await asyncio.sleep(0.02)
+            self.statistics.by_status[0] += 1
+            cut(request, reset=False)
             return response
-        await response.write_eof()
+        for at in range(len(body)):
+            await self._sleep(fault.delay / len(body))
+            await response.write(body[at : at + 1])
+        self.statistics.by_status[200] += 1
         return response
 
-    async def _parts(self, body: dict[str, Any], fault: str) -> AsyncIterator[bytes | None]:
-        def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-            document = {
-                "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"],
-                "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more,
-            }  # fmt: skip
-            return f"data: {json.dumps(document)}\n\n".encode()
+    def _refused(self, request: web.Request) -> _Answer | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key or (self.keys is not None and key not in self.keys):
+            return 401, _error(401), {}
+        return None
 
-        yield chunk({"role": "assistant", "content": ""}, x_groq={"id": "req_emulated"})
-        await asyncio.sleep(self.delay_s if fault == "late_first_token" else self.first_token_s)
-        yield chunk({"content": "ok"})
-        special = {
-            "not_json_chunk": b"data: {not json\n\n",
-            "bad_utf8": b'data: {"id": "\xff\xfe"}\n\n',
-            "no_choices": b'data: {"id": "chatcmpl-1", "object": "chat.completion.chunk"}\n\n',
-            "error_event": b'event: error\ndata: {"error": {"message": "the model crashed", "type": "server_error"}}\n\n',
-            "error_data": b'data: {"error": {"message": "the model crashed", "type": "server_error"}}\n\n',
-        }
-        if fault in special:
-            yield special[fault]
-        if fault == "stall":
-            await asyncio.sleep(self.delay_s)
-        if fault == "cut":
-            yield None
-            return
-        if fault == "silent_end":
-            return
-        more: dict[str, Any] = {"usage": self._usage()}
-        x_groq: dict[str, Any] = {"id": "req_emulated", "usage": self._usage()}
-        if fault == "x_groq_error":
-            x_groq["error"] = "over capacity"
-        yield chunk({}, "stop", x_groq=x_groq, **more)
-        if fault != "no_done":
-            yield b"data: [DONE]\n\n"
+    def _listing(self) -> dict[str, Any]:
+        return {"object": "list", "data": [_model(name) for name in self.models]}
+
+    def _models(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info.get("id", "")
+        if not name:
+            return self._plain((200, self._listing(), {}))
+        if name not in self.models:
+            return self._plain((404, _error(404, f"The model `{name}` does not exist"), {}))
+        return self._plain((200, _model(name), {}))
+
+    async def _chat(self, request: web.Request, fault: Fault | None) -> web.StreamResponse:
+        try:
+            asked = json.loads(await request.text())
+            text = "".join(str(message.get("content") or "") for message in asked["messages"])
+            most = int(asked.get("max_completion_tokens") or asked.get("max_tokens") or 24)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return self._plain((400, _error(400, f"the request body cannot be read: {type(error).__name__}"), {}))
+        model = str(asked.get("model"))
+        if model not in self.models:
+            return self._plain((404, _error(404, f"The model `{model}` does not exist"), {}))
+        tier = str(asked.get("service_tier") or "on_demand")
+        if tier == "flex" and self.flex_full:
+            return self._plain((498, _error(498), {}))
+        if asked.get("stream_options") and not asked.get("stream"):
+            return self._plain((400, _error(400, "stream_options needs stream"), {}))
+        tokens_in = _FRAME + max(1, len(text) // 4)
+        limited = self._limited(model, tokens_in + most)
+        if limited is not None:
+            return self._plain(limited)
+        words = tuple((["Sound", *(f" word{number}" for number in range(1, 24))])[:most])
+        told = Completion(
+            request_id=_request_id(),
+            model=model,
+            words=words,
+            tokens_in=tokens_in,
+            timing=self.timing,
+            finish="length" if len(words) == most else "stop",
+            tier=tier,
+            usage_asked=bool((asked.get("stream_options") or {}).get("include_usage")),
+        )
+        return await self._tell(request, told, fault, stream=bool(asked.get("stream")))
+
+    def _limited(self, model: str, tokens: int) -> _Answer | None:
+        """Take from the buckets, or refuse: 413 where it can never fit, 429 where it does not fit now."""
+        limits = headers(self.requests, self.tokens)
+        if tokens > self.tokens.limit:
+            says = f"Request too large for model `{model}` on tokens per minute (TPM): Limit {self.tokens.limit}"
+            return 413, _error(413, f"{says}, Requested {tokens}"), limits
+        for bucket, amount, word in (
+            (self.requests, 1, "requests per day (RPD)"),
+            (self.tokens, tokens, "tokens per minute (TPM)"),
+        ):
+            wait = bucket.wait_s(amount)
+            if wait > 0:
+                says = f"Rate limit reached for model `{model}` on {word}: Limit {bucket.limit}"
+                says += f", Used {bucket.limit - bucket.remaining}, Requested {amount}. Please try again in {go_duration(wait)}"
+                body = _error(429, says)
+                body["error"]["type"] = word.split(" ")[0]
+                return 429, body, {**limits, "retry-after": str(max(1, -int(-wait // 1)))}
+        self.requests.take(1)
+        return None
+
+    async def _tell(self, request: web.Request, told: Completion, fault: Fault | None, *, stream: bool) -> web.StreamResponse:
+        used = told.tokens_in + len(told.words)
+        self.tokens.take(used)
+        self.statistics.tokens += used
+        said = {"x-request-id": told.request_id, **headers(self.requests, self.tokens)}
+        if not stream:
+            await self._sleep(told.timing.queue_s + told.timing.prompt_s + told.timing.token_s * len(told.words))
+            return self._plain((200, told.whole(), said))
+        self.statistics.streams += 1
+        try:
+            status, response = await tell(request, told, said, fault, self._sleep)
+        finally:
+            self.statistics.streams -= 1
+        self.statistics.by_status[status] += 1
+        return response
+
+
+def _request_id() -> str:
+    return f"req_{uuid.uuid4().hex[:24]}"
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "Groq",
+        "active": True,
+        "context_window": 131_072,
+        "max_completion_tokens": 32_768,
+    }
+
+
+def _error(status: int, message: str = "") -> dict[str, Any]:
+    kind, code, says = STATUS[status]
+    return {"error": {"message": message or says, "type": kind, "code": code}}

@@ -119,15 +119,20 @@ def groq_sources(
 
 
 def key_of(use: GroqConfig, asker: Asker) -> Callable[[], Awaitable[str]]:
-    """Return what gives the API key of a use, asking for it where nothing says where it is."""
+    """Return what gives the API key of a use, asking for it where nothing says where it is.
+
+    A key that the operator gave, or that a keyring or a command gave, is kept for the run; the environment is read each time.
+    """
+    ref = use.api_key or SecretRef(ask=True)
+    kept: list[str] = []
 
     async def key() -> str:
-        found = await resolve(
-            use.api_key or SecretRef(ask=True),
-            name=f"API key of groq/{use.name}",
-            purpose=f"to probe {use.base_url}",
-            asker=asker,
-        )
+        if kept and ref.env is None:
+            return kept[0]
+        name, purpose = f"API key of groq/{use.name}", f"to probe {use.base_url}"
+        found = await resolve(ref, name=name, purpose=purpose, asker=asker)
+        if found:
+            kept[:] = [found]
         return found or ""
 
     return key

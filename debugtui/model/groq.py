@@ -51,6 +51,8 @@ class GroqCall:
         queue_ms, prompt_ms, completion_ms: the API's own figures.
         tokens_in, tokens_out: as the API counts them.
         request_id: for Groq's support.
+        kind: `models` or `completion`.
+        longest_gap_ms: the longest silence between two chunks of a stream; None without one.
     """
 
     at: datetime
@@ -66,6 +68,8 @@ class GroqCall:
     tokens_in: int = 0
     tokens_out: int = 0
     request_id: str = ""
+    kind: str = ""
+    longest_gap_ms: float | None = None
 
     @property
     def tokens_s(self) -> float | None:
@@ -147,6 +151,7 @@ class GroqReading:
         paused_why: why; empty where not paused.
         tokens_today: what the probes have spent today (UTC).
         tokens_budget: what they may spend a day.
+        budget_spent: too little of it is left for another completion.
         cost_today: US dollars; None: the price is not configured.
         passive: what the application itself tells.
         gaps: what could not be read.
@@ -170,6 +175,7 @@ class GroqReading:
     paused_why: str = ""
     tokens_today: int = 0
     tokens_budget: int = 0
+    budget_spent: bool = False
     cost_today: float | None = None
     passive: tuple[PassiveFigures, ...] = ()
     gaps: tuple[Gap, ...] = ()

@@ -1,1 +1,1 @@
-"""The Groq API: what a probe finds, and what the application itself tells."""
+"""The Groq API: active probes through its SDK, and what the application itself tells of its calls."""

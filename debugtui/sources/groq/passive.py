@@ -1,129 +1,182 @@
-"""What an application's own log and metrics say of its calls. Pure but for the time limit of a configured expression."""
+"""What the application's log says of its own calls."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
 import re
+import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from debugtui.config.redaction import redact
-from debugtui.model.groq import GroqFault, PassiveFigures, Spread
+from debugtui.model.groq import GroqFault, PassiveFigures
 from debugtui.model.text import line
 from debugtui.sources.groq.classify import of_status
 from debugtui.sources.groq.spread import spread
 
-#: Most lines and longest line that are looked at.
-LINES, LONGEST = 5_000, 1_000
+#: Most lines that are looked at, the newest; and most characters of each.
+MOST_LINES, LINE_LENGTH = 20_000, 2_000
+#: Seconds that the configured pattern may take for all of them.
+MATCH_LIMIT = 2.0
+#: Longest line of a failure that is kept, in characters.
+_KEPT = 240
 
-# What httpx and groq log at INFO.
-_REQUEST = re.compile(r'HTTP Request: [A-Z]+ (https?://\S+) "HTTP/[\d.]+ (\d{3})[^"]*"')
-_RETRY = re.compile(r"Retrying request to \S+ in [\d.]+ seconds")
-_TIMEOUT = re.compile(r"\bAPITimeoutError\b|\bgroq\.\S*Timeout|Request timed out", re.IGNORECASE)
+_REQUEST = re.compile(r'HTTP Request: [A-Z]{3,7} (https?://[^\s"]{1,400}) "HTTP/[0-9.]{1,3} (\d{3})')
+_RETRY = re.compile(r"Retrying request to (\S{1,400}) in (\d{1,6}(?:\.\d{1,12})?) seconds")
+_RAISED = re.compile(r"\bgroq\.(APITimeoutError|APIConnectionError)\b(?:: |$)")
 
 
-def from_log(lines: Sequence[str], origin: str, base_url: str, pattern: str | None) -> PassiveFigures:
-    """Return the figures of a log.
+class PatternError(Exception):
+    """The configured pattern cannot be used. Its text says why."""
 
-    Args:
-        lines: of it, of the last minutes.
-        origin: what it is called.
-        base_url: of the API; requests to other hosts are not counted.
-        pattern: a regular expression with the groups `status`, `ms`, `retry_s`; None: the lines of httpx and groq.
+
+@dataclass(slots=True)
+class Tally:
+    """Counts calls as lines tell of them."""
+
+    calls: int = 0
+    by_class: Counter[GroqFault] = field(default_factory=Counter)
+    retries: int = 0
+    latencies: list[float] = field(default_factory=list)
+    newest: str = ""
+    others: int = 0
+
+    def failed(self, fault: GroqFault, text: str) -> None:
+        """Count a failure."""
+        self.by_class[fault] += 1
+        self.newest = line(redact(text[: 4 * LINE_LENGTH]), _KEPT)
+
+    def figures(self, origin: str) -> PassiveFigures:
+        """Return them as a reading holds them."""
+        return PassiveFigures(
+            origin=origin,
+            calls=self.calls,
+            by_class=dict(self.by_class),
+            retries=self.retries,
+            latency=spread(self.latencies),
+            newest_failure=self.newest,
+        )
+
+
+def bounded(lines: Sequence[str]) -> list[str]:
+    """Return the newest lines, each cut to a length that a pattern gets through."""
+    return [text[:LINE_LENGTH] for text in lines[-MOST_LINES:]]
+
+
+def of_libraries(lines: Sequence[str], base_url: str) -> Tally:
+    """Count the lines that httpx and the groq SDK log at INFO, and the SDK's exceptions without an answer."""
+    tally = Tally()
+    wanted = _server(base_url)
+    for text in bounded(lines):
+        if (request := _REQUEST.search(text)) and _server(request[1]) == wanted:
+            tally.calls += 1
+            if not 200 <= (status := int(request[2])) < 300:
+                tally.failed(of_status(status), text)
+        elif (retry := _RETRY.search(text)) and "/openai/v1/" in retry[1]:
+            tally.retries += 1
+        elif raised := _RAISED.search(text):
+            tally.calls += 1
+            timeout = raised[1] == "APITimeoutError"
+            tally.failed(GroqFault.TIMEOUT if timeout else GroqFault.CONNECTION, text)
+    return tally
+
+
+def _server(url: str) -> tuple[str, int] | None:
+    """Return the host and port of a URL; None: it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+
+
+async def of_pattern(lines: Sequence[str], pattern: str, model: str) -> Tally:
+    """Count the lines that the configured pattern finds; its groups `status`, `ms`, `model` and `retry_s` are read.
+
+    A line of another model than the watched one counts among `others` only.
+
+    Raises:
+        PatternError: the pattern is not sound, or takes too long.
     """
-    rows = [row[:LONGEST] for row in lines[-LINES:]]
-    return _by_pattern(rows, origin, pattern) if pattern else _by_sdk(rows, origin, urlsplit(base_url).netloc)
+    cut = bounded(lines)
+    found = await _matched(cut, pattern)
+    tally = Tally()
+    for number, groups in found:
+        _count(tally, groups, cut[number], model)
+    return tally
 
 
-def _by_sdk(rows: Sequence[str], origin: str, netloc: str) -> PassiveFigures:
-    calls, retries, newest = 0, 0, ""
-    failed: Counter[GroqFault] = Counter()
-    for row in rows:
-        match = _REQUEST.search(row)
-        if match and urlsplit(match[1]).netloc == netloc:
-            calls += 1
-            if int(match[2]) >= 400:
-                failed[of_status(int(match[2]))] += 1
-                newest = row
-        elif _RETRY.search(row):
-            retries += 1
-        elif _TIMEOUT.search(row):
-            calls += 1
-            failed[GroqFault.TIMEOUT] += 1
-            newest = row
-    return PassiveFigures(origin, calls, dict(failed), retries, newest_failure=redact(line(newest, 300)))
+def _count(tally: Tally, groups: dict[str, str | None], text: str, model: str) -> None:
+    said, retry, milliseconds = groups.get("status") or "", groups.get("retry_s"), _number(groups.get("ms"))
+    if model and groups.get("model") and groups["model"] != model:
+        tally.others += 1
+        return
+    if retry is not None:
+        tally.retries += 1
+        if not said and milliseconds is None:
+            return
+    tally.calls += 1
+    fault = _of_word(said)
+    if fault is not None:
+        tally.failed(fault, text)
+    elif milliseconds is not None:
+        tally.latencies.append(milliseconds)
 
 
-def _by_pattern(rows: Sequence[str], origin: str, pattern: str) -> PassiveFigures:
-    wanted = re.compile(pattern)
-    calls, retries, newest = 0, 0, ""
-    failed: Counter[GroqFault] = Counter()
-    times: list[float] = []
-    for row in rows:
-        match = wanted.search(row)
-        if match is None:
-            continue
-        values = match.groupdict()
-        calls += 1
-        retries += values.get("retry_s") is not None
-        if (took := _number(values.get("ms"))) is not None:
-            times.append(took)
-        status = values.get("status") or ""
-        if status.isascii() and status.isdigit() and int(status) >= 400:
-            failed[of_status(int(status))] += 1
-            newest = row
-    return PassiveFigures(origin, calls, dict(failed), retries, spread(times), newest_failure=redact(line(newest, 300)))
+def _of_word(said: str) -> GroqFault | None:
+    """Return the fault that a status in a log stands for: a number, or a word; None: it went well."""
+    if re.fullmatch(r"\d{3}", said, re.ASCII):
+        return None if 200 <= int(said) < 300 else of_status(int(said))
+    low = said.lower()
+    if "timeout" in low or "timed out" in low:
+        return GroqFault.TIMEOUT
+    return None if low in ("", "ok", "success", "succeeded") else GroqFault.CONNECTION
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
+    if text is None or not re.fullmatch(r"\s*\d{1,12}(?:\.\d{0,12})?\s*", text, re.ASCII):
         return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-#: OpenTelemetry's names for calls of language models, as Prometheus has them; histograms in seconds, the last five minutes.
-QUERIES = {
-    "latency": "histogram_quantile({q}, sum by (le) (rate(gen_ai_client_operation_duration_seconds_bucket[5m])))",
-    "ttft": "histogram_quantile({q}, sum by (le) (rate(gen_ai_server_time_to_first_token_seconds_bucket[5m])))",
-    "calls": "sum(increase(gen_ai_client_operation_duration_seconds_count[5m]))",
-    "in": 'sum(increase(gen_ai_client_token_usage_sum{gen_ai_token_type="input"}[5m]))',
-    "out": 'sum(increase(gen_ai_client_token_usage_sum{gen_ai_token_type="output"}[5m]))',
-}
-
-
-async def from_metrics(ask: Callable[[str], Awaitable[object]], origin: str) -> PassiveFigures:
-    """Return the figures of a Prometheus; what it does not have is None.
-
-    Raises:
-        SourceError, LinkError: it cannot be asked.
-    """
-    calls = int(await _one(ask, QUERIES["calls"]) or 0)
-    tokens_in, tokens_out = await _one(ask, QUERIES["in"]), await _one(ask, QUERIES["out"])
-    return PassiveFigures(
-        origin,
-        calls,
-        latency=await _quantiles(ask, "latency", calls),
-        ttft=await _quantiles(ask, "ttft", calls),
-        tokens_in=None if tokens_in is None else int(tokens_in),
-        tokens_out=None if tokens_out is None else int(tokens_out),
-    )
-
-
-async def _quantiles(ask: Callable[[str], Awaitable[object]], name: str, calls: int) -> Spread | None:
-    found = [await _one(ask, QUERIES[name].replace("{q}", quantile)) for quantile in ("0.5", "0.95", "0.99")]
-    if any(value is None for value in found):
-        return None
-    p50, p95, p99 = (1000 * (value or 0.0) for value in found)
-    return Spread(p50, p95, p99, calls)
-
-
-async def _one(ask: Callable[[str], Awaitable[object]], query: str) -> float | None:
-    answer = await ask(query)
-    try:
-        value = float(answer[0]["value"][1])  # type: ignore[index] # anything else is caught below
-    except (TypeError, KeyError, IndexError, ValueError):
-        return None
+    value = float(text)
     return value if math.isfinite(value) else None
+
+
+async def _matched(lines: list[str], pattern: str) -> list[tuple[int, dict[str, str | None]]]:
+    """Run the pattern in a process of its own, which is ended when it takes too long."""
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise PatternError(f"it is not a regular expression: {line(str(error), 100)}") from None
+    if not groups & {"status", "ms", "retry_s"}:
+        raise PatternError("it has none of the named groups status, ms and retry_s")
+    asked = await asyncio.to_thread(lambda: json.dumps({"pattern": pattern, "lines": lines}).encode())
+    script = str(Path(__file__).with_name("match_lines.py"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-S",
+        script,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(MATCH_LIMIT):
+            output, _ = await process.communicate(asked)
+    except TimeoutError:
+        raise PatternError(
+            f"it takes more than {MATCH_LIMIT:g} s for {len(lines)} lines: simplify nested repetitions"
+        ) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise PatternError(f"matching ended with status {process.returncode}")
+    answer: Any = await asyncio.to_thread(json.loads, output)
+    return [(int(number), dict(found)) for number, found in answer]

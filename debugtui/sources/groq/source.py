@@ -1,42 +1,47 @@
-"""Probes one use of the Groq API, never into a limited account and never beyond its budget; reads what others know of it."""
+"""The Groq source: one probe a read at most, and what the application itself tells of its calls."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from debugtui.config.models import GroqConfig
-from debugtui.config.redaction import redact, register
-from debugtui.config.secrets import SecretError
-from debugtui.hosts.link import Link, LinkError
+from debugtui.hosts.link import Link
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.groq import GroqCall, GroqFault, GroqReading, Limit, PassiveFigures
 from debugtui.model.source import Gap, Kind, Problem
 from debugtui.model.text import line
-from debugtui.sources.base import READ_LIMIT_S, SourceError
-from debugtui.sources.groq import headers, passive
-from debugtui.sources.groq.budget import Budget, BudgetError
-from debugtui.sources.groq.probe import WORST, Answer, Probe
+from debugtui.sources.base import SourceError
+from debugtui.sources.groq.budget import Budget, BudgetError, Reserve, Spent, SpentError
+from debugtui.sources.groq.client import prepare
+from debugtui.sources.groq.keys import Keys
+from debugtui.sources.groq.listening import LISTEN_LIMIT, Listening
+from debugtui.sources.groq.pause import Pause
+from debugtui.sources.groq.probe import COMPLETION, MODELS, Outcome, Way, probe
 from debugtui.sources.groq.spread import spread
 
-#: Seconds between two probes where the configuration does not say: listing models costs nothing, a completion a token.
-EVERY_S = {"models": 30.0, "completion": 60.0}
-#: How long we pause after an answer that says so without saying how long; and after one that only another key mends.
-PAUSE, PAUSE_KEY = timedelta(seconds=60), timedelta(minutes=5)
-#: Completions pause while less than this share of a limit is left: what is left belongs to the application.
-LOW_PERCENT = 5.0
-WINDOW, MOST = timedelta(hours=1), 240
+#: Seconds between two probes where the configuration names none.
+MODELS_PERIOD, COMPLETION_PERIOD = 30.0, 60.0
+#: How long a call counts, and how many are kept.
+WINDOW, MOST_CALLS = timedelta(hours=1), 240
+#: Beside completions, the list of models is read this often, in seconds.
+LISTING_PERIOD = 600.0
 
 
 class GroqSource:
-    """One use of the API."""
+    """One use of the Groq API.
+
+    With `probe = "completion"` a read falls back to the list of models, and says so in a gap, whenever a completion must not be
+    sent: the budget is spent, its file cannot be read and written, or there is none (`state` is None).
+    """
 
     kind = Kind.GROQ
     has_rates = False
-    limit_s = 4 * READ_LIMIT_S
 
     def __init__(
         self,
@@ -49,174 +54,190 @@ class GroqSource:
         metrics: Callable[[str], Awaitable[object]] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Prepare; nothing is sent before the first read.
+        """Watch one use.
 
         Args:
-            config: of this use.
-            key: gives the API key; asked once, and again after it was refused.
-            via: the link of the host that the API is reached through.
-            state: file of the tokens that were spent today.
-            log_lines: the newest lines of the application's log.
-            metrics: asks the application's Prometheus.
+            config: what is watched.
+            key: gives the API key; asked before each probe, so that a new key is noticed.
+            via: the link through which the API is reached; None: from this machine.
+            state: the file that keeps what the probes have spent; several sources may share it.
+            log_lines: gives the lines that the application logged in the last five minutes.
+            metrics: asks Prometheus; gives the `data.result` of an instant query.
             clock: time.
         """
         self.name = config.name
-        self.period_s = config.every or EVERY_S[config.probe]
-        self._config, self._ask_key = config, key
-        self._log_lines, self._metrics = log_lines, metrics
+        self.period_s = config.every or (COMPLETION_PERIOD if config.probe == COMPLETION else MODELS_PERIOD)
+        self.limit_s = config.timeout + 2 * LISTEN_LIMIT + 10.0  # the libraries are loaded, the budget's file is locked
+        self._config = config
+        self._model = config.model or ""
+        self._keys = Keys(config.name, key)
+        self._via = via
         self._clock = clock or SystemClock()
-        self._probe = Probe(config, via, self._clock)
-        self._budget = Budget(state, config.budget)
-        self._key = ""
-        self._calls: deque[GroqCall] = deque(maxlen=MOST)
-        self._limits: tuple[Limit, ...] = ()
-        self._models: list[str] | None = None
-        self._paused: tuple[datetime, str] | None = None
-        self._tokens = (0, 0)
-        self._gaps: dict[str, Gap] = {}
-
-    async def close(self) -> None:
-        """Nothing stays open between reads."""
+        self._listening = Listening(config, log_lines, metrics)
+        wanted = config.probe == COMPLETION and state is not None
+        self._budget = Budget(state, config.name, self._model, config.budget) if wanted and state is not None else None
+        self._pause = Pause()
+        self._tls: ssl.SSLContext | None = None
+        self._calls: deque[GroqCall] = deque(maxlen=MOST_CALLS)
+        self._newest: GroqCall | None = None
+        self._limits: dict[str, Limit] = {}
+        self._models: frozenset[str] | None = None
+        self._listed_at: float | None = None
+        self._spent: Spent | None = None
+        self._out_of_budget = False
 
     async def read(self, *, full: bool) -> GroqReading:
-        """Probe now, unless it is paused. An API that fails is a reading with a fault; see `Source.read` for the rest."""
-        del full
+        """Probe, unless a pause lasts, and read what the application tells.
+
+        Args:
+            full: beside a completion, read the list of models, too.
+
+        Raises:
+            SourceError: there is no key, and nothing passive to read either.
+            LinkError: the link that leads to the API is not up.
+        """
+        passive, gaps = await self._listening.read()
+        try:
+            await self._probe(full, gaps)
+        except SourceError as error:
+            if not passive:
+                raise
+            gaps.append(Gap("probe", error.problem))
+        return self._reading(passive, gaps)
+
+    async def close(self) -> None:
+        """Withdraw the question for the key; no connection is kept between reads. Safe to call twice."""
+        await self._keys.close()
+
+    async def _probe(self, full: bool, gaps: list[Gap]) -> None:
+        key, changed = await self._keys.current()
+        if changed:
+            self._pause.new_key()
+        if self._pause.active(self._clock.monotonic()):
+            return
+        if self._tls is None:
+            self._tls = await prepare()
+        config = self._config
+        way = Way(config.base_url, config.timeout, self._tls, self._via)
+        reserve = await self._reserve(gaps) if config.probe == COMPLETION else None
+        kind = COMPLETION if reserve is not None else MODELS
+        outcome = await probe(way, key, kind, self._model, self._clock.now())
+        if reserve is not None:
+            await self._settle(reserve, outcome, gaps)
+        self._note(outcome)
+        if kind == COMPLETION and outcome.call.fault is None and not self._pause.active(self._clock.monotonic()):
+            await self._list(way, key, full, gaps)
+
+    async def _reserve(self, gaps: list[Gap]) -> Reserve | None:
+        """Set aside what a completion may cost; None, with a gap: none may be sent."""
+        self._out_of_budget = False
+        if not self._model:
+            gaps.append(_instead("no model is configured", "model = ... in the configuration"))
+            return None
+        if self._budget is None:
+            gaps.append(_instead("there is no file that keeps what was spent"))
+            return None
+        try:
+            reserve, self._spent = await asyncio.to_thread(self._budget.reserve, self._clock.now())
+        except SpentError as error:
+            self._out_of_budget = True
+            gaps.append(_instead(f"the budget is spent: {error}", "it starts anew at midnight UTC"))
+            await self._look_at_budget(gaps)
+            return None
+        except BudgetError as error:
+            gaps.append(_budget_gap(error))
+            return None
+        return reserve
+
+    async def _look_at_budget(self, gaps: list[Gap]) -> None:
+        if self._budget is not None:
+            try:
+                self._spent = await asyncio.to_thread(self._budget.spent, self._clock.now())
+            except BudgetError as error:
+                gaps.append(_budget_gap(error))
+
+    async def _settle(self, reserve: Reserve, outcome: Outcome, gaps: list[Gap]) -> None:
+        """Put what the completion cost in the place of what was set aside; where that is not known, it stays."""
+        used = outcome.used if outcome.used is not None else None if outcome.generated else (0, 0)
+        if used is None or self._budget is None:
+            return
+        try:
+            self._spent = await asyncio.to_thread(self._budget.settle, reserve, used, self._clock.now())
+        except BudgetError as error:
+            gaps.append(_budget_gap(error))
+
+    def _note(self, outcome: Outcome) -> None:
+        """Keep what a probe came to."""
+        now = self._clock.monotonic()
+        call = outcome.call
+        if outcome.models is not None:
+            self._models, self._listed_at = outcome.models, now
+            if self._model and self._model not in outcome.models and call.fault is None:
+                says = f"the model {line(self._model, 100)} is not among the {len(outcome.models)} that the API lists"
+                call = replace(call, fault=GroqFault.NO_MODEL, says=says)
+        self._limits.update({limit.name: limit for limit in outcome.limits})
+        self._newest = call
+        self._calls.append(call)
+        self._pause.judge(call, outcome.limits, self._clock.now(), now)
+
+    async def _list(self, way: Way, key: str, full: bool, gaps: list[Gap]) -> None:
+        """Beside a completion that went well: see now and then whether the model is still listed. It costs nothing."""
+        now = self._clock.monotonic()
+        if not full and self._listed_at is not None and now - self._listed_at < LISTING_PERIOD:
+            return
+        outcome = await probe(way, key, MODELS, "", self._clock.now())
+        self._listed_at = now
+        if outcome.models is not None:
+            self._models = outcome.models
+        else:
+            gaps.append(Gap("models", Problem(f"the list of models could not be read: {outcome.call.says}")))
+
+    def _reading(self, passive: tuple[PassiveFigures, ...], gaps: list[Gap]) -> GroqReading:
         now = self._clock.now()
-        if self._paused is not None and now >= self._paused[0]:
-            self._paused = None
-        if self._paused is None:
-            await self._send(await self._the_key(), now)
-        return self._reading(now, await self._passive())
-
-    async def _the_key(self) -> str:
-        if not self._key:
-            try:
-                # A line end that was copied along is no part of a key; the SDK would call it a broken connection.
-                self._key = "".join(await self._ask_key()).strip()
-            except SecretError as error:
-                raise SourceError(error.problem) from error
-            register(self._key)
-        if not self._key or any(sign.isspace() or not sign.isprintable() or ord(sign) > 126 for sign in self._key):
-            self._key = ""
-            raise SourceError(Problem(f"no API key for groq/{self.name}", "api_key in [[groq]] says where it is"))
-        return self._key
-
-    # --- probing
-
-    async def _send(self, key: str, now: datetime) -> None:
-        answer = await self._completion(key, now) if self._config.probe == "completion" else None
-        if answer is None:
-            answer = await self._probe.models(key)
-        if answer.models is not None:
-            self._models = answer.models
-        self._limits = headers.limits(answer.headers) or self._limits
-        self._calls.append(answer.call)
-        self._pause_after(answer.call, now)
-
-    async def _completion(self, key: str, now: datetime) -> Answer | None:
-        """Send a completion where the budget and the limits allow it; None: they do not."""
-        low = next((limit for limit in self._limits if limit.left_percent < LOW_PERCENT), None)
-        try:
-            if low is not None:
-                why = f"{low.remaining} of {low.limit} {low.name} are left: they belong to the application"
-            elif not self._budget.reserve(WORST, now):
-                why = f"the budget of {self._config.budget} tokens a day is spent"
-            else:
-                return await self._spend(key, now)
-        except BudgetError as error:
-            why = f"what was spent today is not known ({error})"
-        self._gaps["completion"] = Gap("completion", Problem(f"no completion is sent: {why}", "the models are listed instead"))
-        if low is not None:
-            self._limits = ()  # the next answer tells anew
-        return None
-
-    async def _spend(self, key: str, now: datetime) -> Answer:
-        if self._models is None:
-            listed = await self._probe.models(key)
-            self._models = listed.models
-        answer = await self._probe.completion(key, self._config.model or "")
-        spent = answer.call.tokens_in + answer.call.tokens_out
-        self._tokens = (self._tokens[0] + answer.call.tokens_in, self._tokens[1] + answer.call.tokens_out)
-        if spent or answer.call.status is not None:
-            # An answer without figures may have cost what was reserved; a refusal cost nothing.
-            refused = answer.call.status is not None and answer.call.status >= 400
-            self._budget.settle(WORST, spent if spent else 0 if refused else WORST, now)
-        self._gaps.pop("completion", None)
-        return answer
-
-    def _pause_after(self, call: GroqCall, now: datetime) -> None:
-        if call.fault is GroqFault.RATE_LIMITED:
-            resets = [limit.reset_s for limit in self._limits if limit.remaining == 0 and limit.reset_s]
-            wait = timedelta(seconds=call.retry_after_s) if call.retry_after_s is not None else PAUSE
-            if call.retry_after_s is None and resets:
-                wait = timedelta(seconds=max(resets))
-            self._paused = (now + wait, f"429: asked to wait {wait.total_seconds():.0f} s")
-        elif call.fault in (GroqFault.AUTHENTICATION, GroqFault.PERMISSION):
-            self._key = ""  # whoever gives it may give another one next time
-            self._paused = (now + PAUSE_KEY, f"{call.status}: the key is refused; trying again does not mend it")
-        elif call.fault is GroqFault.CAPACITY:
-            self._paused = (now + PAUSE, "498: no capacity")
-
-    # --- what others know
-
-    async def _passive(self) -> tuple[PassiveFigures, ...]:
-        found = []
-        if self._log_lines is not None and self._config.logs is not None:
-            origin = f"log of {self._config.logs.container}"
-            try:
-                rows = await self._log_lines()
-                work = asyncio.to_thread(passive.from_log, rows, origin, self._config.base_url, self._config.logs.pattern)
-                found.append(await work)
-                self._gaps.pop("log", None)
-            except (SourceError, LinkError, TimeoutError, ValueError) as error:
-                self._gaps["log"] = Gap("log", Problem(f"{origin}: {redact(line(str(error), 200))}"))
-        if self._metrics is not None:
-            try:
-                found.append(await passive.from_metrics(self._metrics, f"prometheus {self._config.prometheus}"))
-                self._gaps.pop("prometheus", None)
-            except (SourceError, LinkError, TimeoutError) as error:
-                self._gaps["prometheus"] = Gap("prometheus", Problem(redact(line(str(error), 200))))
-        return tuple(found)
-
-    # --- the reading
-
-    def _reading(self, now: datetime, told: tuple[PassiveFigures, ...]) -> GroqReading:
-        while self._calls and self._calls[0].at < now - WINDOW:
+        while self._calls and now - self._calls[0].at > WINDOW:
             self._calls.popleft()
-        calls, config = tuple(self._calls), self._config
-        sound = [call for call in calls if call.fault is None]
-        try:
-            spent = self._budget.spent(now)
-        except BudgetError as error:
-            spent = 0
-            self._gaps["budget"] = Gap("budget", Problem(str(error)))
-        listed = None if self._models is None or not config.model else config.model in self._models
+        calls = tuple(self._calls)
+        sound = [call for call in calls if call.fault is None and call.kind == self._config.probe]
+        if not sound:  # a completion that is never sent: what stood in for it
+            sound = [call for call in calls if call.fault is None]
+        spent = self._spent if self._spent is not None and self._spent.day >= now.date().isoformat() else None
+        self._pause.active(self._clock.monotonic())
         return GroqReading(
             taken_at=now,
-            base_url=config.base_url,
-            probe=config.probe,
-            model=config.model or "",
+            base_url=self._config.base_url,
+            probe=self._config.probe,
+            model=self._model,
             models=None if self._models is None else len(self._models),
-            model_listed=listed,
-            newest=calls[-1] if calls else None,
+            model_listed=None if self._models is None or not self._model else self._model in self._models,
+            newest=self._newest,
             calls=calls,
             latency=spread(call.total_ms for call in sound),
             ttft=spread(call.ttft_ms for call in sound),
             queue=spread(call.queue_ms for call in sound),
             tokens_s=spread(call.tokens_s for call in sound),
             by_class=dict(Counter(call.fault for call in calls if call.fault is not None)),
-            limits=self._limits,
-            paused_until=self._paused[0] if self._paused else None,
-            paused_why=self._paused[1] if self._paused else "",
-            tokens_today=spent,
-            tokens_budget=config.budget,
-            cost_today=self._cost(),
-            passive=told,
-            gaps=tuple(self._gaps.values()),
+            limits=tuple(self._limits.values()),
+            paused_until=self._pause.until_at,
+            paused_why=self._pause.why,
+            tokens_today=spent.tokens if spent else 0,
+            tokens_budget=self._config.budget,
+            budget_spent=self._out_of_budget and spent is not None,
+            cost_today=self._cost(spent),
+            passive=passive,
+            gaps=tuple(gaps),
         )
 
-    def _cost(self) -> float | None:
-        """What the probes of this run have cost, in US dollars; None where the price is not configured."""
-        if self._config.price_in is None or self._config.price_out is None:
+    def _cost(self, spent: Spent | None) -> float | None:
+        """US dollars of today; None: a price is not configured."""
+        price_in, price_out = self._config.price_in, self._config.price_out
+        if price_in is None or price_out is None:
             return None
-        return (self._tokens[0] * self._config.price_in + self._tokens[1] * self._config.price_out) / 1e6
+        return (spent.tokens_in * price_in + spent.tokens_out * price_out) / 1e6 if spent else 0.0
+
+
+def _instead(why: str, hint: str = "") -> Gap:
+    return Gap("completion", Problem(f"{why}; the list of models is probed instead", hint))
+
+
+def _budget_gap(error: BudgetError) -> Gap:
+    return _instead(f"the file of what was spent cannot be used: {line(str(error), 120)}", "it lies in the state directory")
