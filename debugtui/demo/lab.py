@@ -17,6 +17,7 @@ from debugtui.demo.docker_engine import SimEngine
 from debugtui.demo.host_figures import HostFigures
 from debugtui.demo.layout import Layout
 from debugtui.demo.libvirt_node import write_node
+from debugtui.demo.outer import Outer
 from debugtui.demo.postgres import DemoPostgres, PostgresFailedError
 from debugtui.demo.postgres_absent import STARTING, SYSTEM_ERROR, AbsentPostgres
 from debugtui.demo.repair_scripts import RepairScripts
@@ -51,6 +52,7 @@ class DemoLab:
         self.timeline = Timeline(SCENARIOS[scenario], time.time())
         self.servers: dict[str, DemoSshServer] = {}
         self.engines: dict[str, DockerApi] = {}
+        self.outer = Outer(self.timeline)
         self.postgres_ready = asyncio.Event()
         self._say = say
         self._absent: AbsentPostgres | None = None
@@ -60,11 +62,12 @@ class DemoLab:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The SSH port of each host."""
-        return {name: server.gate.port for name, server in self.servers.items()}
+        """The SSH port of each host, and where the outer layers listen."""
+        return {**{name: server.gate.port for name, server in self.servers.items()}, **self.outer.ports}
 
     async def start(self) -> None:
         """Start everything. Returns when all hosts can be reached; PostgreSQL follows a second later."""
+        await self.outer.start()
         folder = self.layout.folder
         # The way down to the server's folder, should another user run it; the folders below are closed.
         folder.chmod(0o711)
@@ -108,6 +111,7 @@ class DemoLab:
         await asyncio.gather(
             *(server.stop() for server in self.servers.values()), *(engine.stop() for engine in self.engines.values())
         )
+        await self.outer.stop()
         if self._absent is not None:
             await self._absent.stop()
         if self._postgres is not None:
@@ -161,6 +165,7 @@ class DemoLab:
     async def _follow(self) -> None:
         while True:
             now = time.time()
+            self.outer.turn(now)
             await self._turn_door(self.timeline.since(Fault.LINK_LOST, now))
             await self._turn_chain(self.timeline.since(Fault.LOCK_CHAIN, now) is not None)
             await asyncio.sleep(_TICK)

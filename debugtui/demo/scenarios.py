@@ -16,6 +16,7 @@ class Fault(StrEnum):
     PAUSED_VM = "paused-vm"
     DISK_FULL = "disk-full"
     LINK_LOST = "link-lost"
+    GROQ_LIMIT = "groq-limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,10 @@ def _tour() -> Scenario:
         Act(Fault.PAUSED_VM, 240, 50),
         Act(Fault.DISK_FULL, 305, 60),
         Act(Fault.LINK_LOST, 380, 35),
+        Act(Fault.GROQ_LIMIT, 425, 45),
     )
     says = "All of them, one after another; each heals by itself, with quiet in between. Then again."
-    return Scenario("tour", says, acts, period=440)
+    return Scenario("tour", says, acts, period=490)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -98,6 +100,11 @@ SCENARIOS: dict[str, Scenario] = {
             "kvm-03: the host stops answering, then refuses connections, then comes back; again every 90 seconds.",
             (Act(Fault.LINK_LOST, 10, 40),),
             period=90,
+        ),
+        Scenario(
+            "groq-limit",
+            "groq/coach-ai: the API answers 429 and asks to wait; the probes pause and say so.",
+            (Act(Fault.GROQ_LIMIT, 1),),
         ),
     )
 }

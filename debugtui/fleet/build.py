@@ -6,6 +6,7 @@ The client libraries are heavy; each is imported here, and only where the config
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from debugtui.config.ask import Asker
@@ -28,15 +29,24 @@ DOCKER_DEFAULT = "unix:///var/run/docker.sock"
 LibvirtFactory = Callable[[Link, str], Source]
 
 
-def build_fleet(config: Config, asker: Asker, *, libvirt_factory: LibvirtFactory | None = None) -> Fleet:
-    """Return a fleet of every configured host; nothing is connected yet."""
-    parts = [host_parts(host, asker, libvirt_factory) for host in config.hosts]
+def build_fleet(
+    config: Config, asker: Asker, *, libvirt_factory: LibvirtFactory | None = None, state: Path | None = None
+) -> Fleet:
+    """Return a fleet of every configured host and every use of the Groq API; nothing is connected yet.
+
+    Args:
+        config: the configuration.
+        asker: who asks the operator.
+        libvirt_factory: makes the libvirt source of a host; the demo gives its own.
+        state: directory of screenshots and of what probes have spent; the user's own where None.
+    """
+    parts = [host_parts(host, asker, libvirt_factory, state) for host in config.hosts]
     if config.groq:
         from debugtui.fleet.outer import groq_sources
 
         links = {part.link.host: part.link for part in parts}
         dockers = {part.link.host: docker for part in parts if (docker := docker_of(part.sources)) is not None}
-        sources = [(source, True) for source in groq_sources(config, links, dockers, asker)]
+        sources = [(source, True) for source in groq_sources(config, links, dockers, asker, state)]
         # A place of its own: it needs no connection but those that its sources make.
         parts.append(HostParts(open_link(HostConfig(name=GROQ, address="local"), asker), sources))
     return Fleet(parts, refresh=config.ui.refresh)
@@ -47,14 +57,16 @@ def docker_of(sources: Iterable[tuple[Source, bool]]) -> DockerSource | None:
     return next((cast("DockerSource", source) for source, _ in sources if source.kind is Kind.DOCKER), None)
 
 
-def host_parts(host: HostConfig, asker: Asker, libvirt_factory: LibvirtFactory | None = None) -> HostParts:
+def host_parts(
+    host: HostConfig, asker: Asker, libvirt_factory: LibvirtFactory | None = None, state: Path | None = None
+) -> HostParts:
     """Return the link and the sources of one host."""
     link = open_link(host, asker)
     sources = list(_sources(host, link, asker, libvirt_factory))
     if host.web:
         from debugtui.fleet.outer import web_sources
 
-        sources += [(source, True) for source in web_sources(host, link, docker_of(sources))]
+        sources += [(source, True) for source in web_sources(host, link, docker_of(sources), state)]
     return HostParts(link, tuple(sources))
 
 

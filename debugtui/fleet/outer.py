@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debugtui.config.ask import Asker
@@ -33,8 +34,9 @@ _log = logging.getLogger(__name__)
 NEAR_S, LINES = 3.0, 500
 
 
-def web_sources(host: HostConfig, link: Link, docker: DockerSource | None) -> Iterator[Source]:
+def web_sources(host: HostConfig, link: Link, docker: DockerSource | None, state: Path | None) -> Iterator[Source]:
     """Yield the sources of a host's web addresses."""
+    pictures = state / "screenshots" if state is not None else None
     servers: dict[str, NginxSource] = {}
     for name, path in nginx_files(host).items():
         from debugtui.sources.nginx.source import NginxSource
@@ -54,7 +56,7 @@ def web_sources(host: HostConfig, link: Link, docker: DockerSource | None) -> It
 
             nginx = servers.get(web.nginx or "")
             told = nginx is not None or (docker is not None and bool(web.containers))
-            yield ChromeSource(link, web, story=Stories(web, nginx, docker).of if told else None)
+            yield ChromeSource(link, web, pictures=pictures, story=Stories(web, nginx, docker).of if told else None)
 
 
 def _ports(docker: DockerSource | None) -> Callable[[], Mapping[int, str]]:
@@ -102,7 +104,7 @@ class Stories:
 
 
 def groq_sources(
-    config: Config, links: Mapping[str, Link], dockers: Mapping[str, DockerSource], asker: Asker
+    config: Config, links: Mapping[str, Link], dockers: Mapping[str, DockerSource], asker: Asker, state: Path | None
 ) -> Iterator[Source]:
     """Yield a source for each use of the Groq API."""
     for use in config.groq:
@@ -112,7 +114,7 @@ def groq_sources(
             use,
             key_of(use, asker),
             via=links[use.via] if use.via else None,
-            state=state_dir() / "groq" / f"{use.name}.json",
+            state=(state or state_dir()) / "groq" / f"{use.name}.json",
             log_lines=_log_lines(use, dockers),
             metrics=_metrics(config, use, links),
         )

@@ -81,7 +81,7 @@ async def read(fleet: Fleet) -> dict[tuple[str, str], SourceStatus]:
 
 @pytest.fixture
 async def fleet(tour: DemoHandle) -> AsyncIterator[Fleet]:
-    built = build_fleet(tour.config, NobodyToAsk(), libvirt_factory=tour.libvirt_factory)
+    built = build_fleet(tour.config, NobodyToAsk(), libvirt_factory=tour.libvirt_factory, state=tour.state)
     yield built
     await built.close_sources()
     await built.stop()
