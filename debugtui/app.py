@@ -151,7 +151,9 @@ class DebugTui(Console):
         self._apply(config)
         factory = getattr(self._demo, "libvirt_factory", None)
         asker = ScreenAsker(self)
-        fleet: Fleet = build_module.build_fleet(config, asker, libvirt_factory=factory)
+        fleet: Fleet = build_module.build_fleet(
+            config, asker, libvirt_factory=factory, state=getattr(self._demo, "state", None)
+        )
         await self._open_desk(config, asker, fleet)
         return fleet
 

@@ -167,7 +167,7 @@ async def test_rates_come_with_the_second_read(fleet: Fleet) -> None:
 
 def incident(scenario: str) -> tuple[DemoHandle, Fleet]:
     handle = DemoHandle.start(scenario)
-    return handle, build_fleet(handle.config, NobodyToAsk(), libvirt_factory=handle.libvirt_factory)
+    return handle, build_fleet(handle.config, NobodyToAsk(), libvirt_factory=handle.libvirt_factory, state=handle.state)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,8 @@ def incident(scenario: str) -> tuple[DemoHandle, Fleet]:
         ("paused-vm", "vm_io_error", "kvm-03/libvirt/db-02", 12),
         ("disk-full", "disk", "kvm-02/system//var", 60),
         ("link-lost", "link_lost", "kvm-03/system", 40),
+        ("lock-chain", "web_status", "kvm-01/web/api", 30),
+        ("groq-limit", "groq_rate_limited", "groq/coach-ai", 20),
     ],
 )
 async def test_each_incident_raises_its_alert(scenario: str, rule: str, target: str, limit: float) -> None:
@@ -302,7 +304,7 @@ async def test_without_postgresql_the_rest_works_and_the_pane_says_what_is_missi
     monkeypatch.setattr(postgres_binaries, "find", lambda _scratch: None)
     lab = DemoLab(folder, "calm")
     await lab.start()
-    fleet = build_fleet(configuration(lab.layout, lab.ports), NobodyToAsk())
+    fleet = build_fleet(configuration(lab.layout, lab.ports), NobodyToAsk(), state=folder)
     fleet.keep(lambda source: source.name in ("coach", "docker"))
     try:
         statuses = await read(fleet)
