@@ -16,7 +16,7 @@ from debugtui.alerts.rules import UNREADABLE
 from debugtui.config.ask import Asker
 from debugtui.config.load import ConfigError, load
 from debugtui.config.models import Config
-from debugtui.config.redaction import redact
+from debugtui.config.redaction import hide, redact
 from debugtui.fleet.build import build_fleet
 from debugtui.fleet.fleet import Fleet
 from debugtui.headless.asker import terminal_asker
@@ -73,7 +73,7 @@ def check(context: click.Context, hosts: tuple[str, ...], sources: tuple[str, ..
         context.exit(Status.UNKNOWN.exit_code)
     status = judge(view, alerts)
     if as_json:
-        click.echo(json.dumps(document(view, alerts, status), ensure_ascii=False))
+        click.echo(hide(json.dumps(document(view, alerts, status), ensure_ascii=False)))
     else:
         for line in report(view, alerts, status):
             click.echo(line)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, split_text
 
+from debugtui.config.redaction import hide
 from debugtui.model.text import line
 
 ELLIPSIS = "…"
@@ -26,10 +27,11 @@ _safe = lru_cache(maxsize=8_192)(_made_safe)
 
 
 def safe(text: str) -> str:
-    """Return `text` without anything that a terminal would obey, or that terminals measure differently.
+    """Return `text` without anything that a terminal would obey, or that terminals measure differently, and without secrets.
 
     Sources clean what they read; this is the last door, so that a forgotten path shows a mark and not an effect.
     """
+    text = hide(text)
     if text.isascii() and text.isprintable():
         return text
     return _safe(text) if len(text) <= _REMEMBERED else _made_safe(text)
