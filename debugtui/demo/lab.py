@@ -52,7 +52,7 @@ class DemoLab:
         self.timeline = Timeline(SCENARIOS[scenario], time.time())
         self.servers: dict[str, DemoSshServer] = {}
         self.engines: dict[str, DockerApi] = {}
-        self.outer = Outer(self.timeline)
+        self.outer = Outer(self.timeline, self._stuck)
         self.postgres_ready = asyncio.Event()
         self._say = say
         self._absent: AbsentPostgres | None = None
@@ -161,6 +161,10 @@ class DemoLab:
         await self._absent.start()
 
     # The scenario
+
+    def _stuck(self) -> bool:
+        load = getattr(self, "load", None)  # there is none before PostgreSQL is ready
+        return load is not None and load.holds_lock
 
     async def _follow(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -24,10 +24,16 @@ QUICK, STUCK = (0.02, 0.12), 1.4
 class Outer:
     """Starts and stops both; the scenario decides how they are."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, stuck: Callable[[], bool]) -> None:
+        """Prepare.
+
+        Args:
+            timeline: of the scenario.
+            stuck: whether the database keeps the site's API waiting.
+        """
         self.groq = GroqEmulator(keys=[KEY])
         self.web_port = 0
-        self._timeline = timeline
+        self._timeline, self._stuck = timeline, stuck
         self._runner: web.AppRunner | None = None
         self._limited = False
 
@@ -68,7 +74,7 @@ class Outer:
 
     async def _plan(self, _request: web.Request) -> web.Response:
         # The API waits for the lock that the chain holds: its users see that first.
-        if self._timeline.since(Fault.LOCK_CHAIN, time.time()) is not None:
+        if self._stuck():
             await asyncio.sleep(STUCK)
             return web.json_response({"error": "statement timeout"}, status=504)
         await asyncio.sleep(random.uniform(*QUICK))  # noqa: S311 - a figure that moves

@@ -70,6 +70,7 @@ class DemoLoad:
 
     def __init__(self, socket_dir: Path) -> None:
         self._socket_dir = socket_dir
+        self._holder: asyncpg.Connection | None = None
 
     async def run(self) -> None:
         """Run every program until cancelled."""
@@ -100,6 +101,11 @@ class DemoLoad:
         except (asyncpg.LockNotAvailableError, asyncpg.UniqueViolationError, asyncpg.QueryCanceledError):
             return  # an error of this one request, as a program would answer it with 504
 
+    @property
+    def holds_lock(self) -> bool:
+        """Whether the first session of the chain holds its lock still; it does not where somebody ended it."""
+        return self._holder is not None and not self._holder.is_closed()
+
     async def lock_chain(self) -> None:
         """Hold a row in a transaction that falls idle, let others queue up behind it; mend it when cancelled.
 
@@ -111,10 +117,12 @@ class DemoLoad:
         try:
             await holder.execute("BEGIN")
             await holder.execute(_HOLD)
+            self._holder = holder
             waiting = [asyncio.create_task(self._wait_behind(over, *link)) for link in _CHAIN]
             await over.wait()
         finally:
             over.set()
+            self._holder = None
             await _roll_back(holder)
             # With the first lock gone the others get theirs one after another, and undo what they did.
             if waiting:

@@ -116,7 +116,7 @@ class NginxReading:
         config_says: what the parser or `nginx -t` says of them; empty where all is well.
         master_pid: None: no master runs with this configuration.
         workers: of it.
-        started_at: when the newest worker began, that is, when a configuration was last taken (UTC).
+        started_at: when the oldest worker that takes connections began, that is, when a configuration was last taken (UTC).
         config_changed_at: when the newest file of the configuration was changed (UTC).
         servers, upstreams: as configured on the disk.
         status: of stub_status; None: none is configured, or it cannot be reached.

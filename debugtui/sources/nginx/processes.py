@@ -58,7 +58,7 @@ class Look:
         master: its pid; None: none runs.
         command: the master's command line.
         workers: pids of the workers that take connections.
-        started_at: when the newest of them began (UTC).
+        started_at: when the oldest of them began (UTC): one that was started anew after a crash took no new configuration.
         sockets: None: ss is missing.
         logs: text of each log's end; what cannot be read is missing here.
     """
@@ -101,7 +101,7 @@ def parse(text: str) -> Look:
     command = line(rows[2].strip(), 300) if master and len(rows) > 2 else ""
     workers, starts = _workers(rows, now, float(uptime or 0), float(ticks or 100))
     sockets, logs = _rest(rest)
-    return Look(now, zone, int(master) if master else None, command, workers, max(starts, default=None), sockets, logs)
+    return Look(now, zone, int(master) if master else None, command, workers, min(starts, default=None), sockets, logs)
 
 
 def _workers(rows: list[str], now: datetime, uptime: float, ticks: float) -> tuple[tuple[int, ...], list[datetime]]:
