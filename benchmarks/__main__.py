@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import keys, peers, poll, start, traffic, widgets_speed
+from benchmarks import chrome, keys, peers, poll, start, traffic, web_probe, widgets_speed
 
 
 def main() -> None:
@@ -12,6 +12,8 @@ def main() -> None:
     keys.main()
     poll.main()
     widgets_speed.main()
+    web_probe.main()
+    chrome.main()
     peers.main()
 
 
