@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from debugtui.config import paths
 from debugtui.config.ask import Asker
 from debugtui.config.models import Config
+from debugtui.config.nginx_names import nginx_files
 from debugtui.hosts.link import Link
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.execution import Approval, Decision, Execution, Progress, State
@@ -83,12 +84,23 @@ class Desk:
 
     def offers(self, view: FleetView, target: Target) -> tuple[Offer, ...]:
         """Return what the catalogue says of a row, what applies first. Loads the catalogue the first time."""
+        about = self._behind(target)
         found = [
             remediation.as_configured(self._config, offer)
-            for remediation in registry.everything(target.kind)
-            if (offer := remediation.offer(view, target)) is not None
+            for remediation in registry.everything(about.kind)
+            if (offer := remediation.offer(view, about)) is not None
         ]
         return tuple(sorted(found, key=lambda offer: (not offer.applies, offer.rank, offer.remediation)))
+
+    def _behind(self, target: Target) -> Target:
+        """Return what a web address is repaired through: the nginx that serves it; every other target itself."""
+        if target.kind not in ("web", "tls", "chrome"):
+            return target
+        host = next((one for one in self._config.hosts if one.name == target.host), None)
+        web = next((one for one in host.web if one.name == target.name.partition("/")[0]), None) if host else None
+        if host is None or web is None or web.nginx is None:
+            return target
+        return next(Target(host.name, "nginx", name) for name, path in nginx_files(host).items() if path == web.nginx)
 
     def spec(self, name: str) -> Spec:
         """Return what a remediation says of itself.

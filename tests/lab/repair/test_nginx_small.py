@@ -7,12 +7,15 @@ import contextlib
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from debugtui.config.models import WebConfig
 from debugtui.model.execution import State
+from debugtui.model.source import FleetView
+from debugtui.model.target import Target
 from debugtui.remediation.base import PlanError
 from tests.lab.repair.nginx_desk import NginxLab, nginx_lab
 from tests.services.nginx_server import NginxServer
@@ -133,3 +136,12 @@ async def test_an_empty_release_is_refused(lab: NginxLab) -> None:
     (lab.nginx.folder / "releases/r0").mkdir()
     plan = await lab.plan("nginx.rollback_release", to="r0")
     assert [refusal.name for refusal in plan.refusals] == ["release_present"]
+
+
+async def test_a_web_address_offers_what_repairs_its_nginx(lab: NginxLab) -> None:
+    view = FleetView(datetime.now(UTC))
+    for kind in ("web", "tls", "chrome"):
+        offers = lab.desk.offers(view, Target("kvm-01", kind, "front"))
+        assert {offer.remediation for offer in offers} >= {"nginx.edit_config", "nginx.rollback_release"}
+        assert {str(offer.target) for offer in offers} == {"kvm-01/nginx/main"}
+    assert lab.desk.offers(view, Target("kvm-01", "web", "unknown")) == ()
