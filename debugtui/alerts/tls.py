@@ -1,54 +1,113 @@
-"""What is wrong with a certificate."""
+"""What is wrong with a certificate and its renewal. Pure; no memory, no clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from debugtui.alerts.rules import Finding
+from debugtui.alerts.web import short
 from debugtui.model.alerts import Severity
 from debugtui.model.target import Target
+from debugtui.model.text import line
 from debugtui.model.tls import Certificate, TlsReading
 
-#: certbot renews from 30 days on: what is below three weeks was not renewed; a week leaves little time to find out why.
-SOON_DAYS, NOW_DAYS = 21.0, 7.0
+#: Days before the end. certbot renews 30 days before it, twice a day: with 21 left it has failed for more than a week, and
+#: seven are what is left to find out why by hand.
+DAYS_MEDIUM, DAYS_HIGH = 21.0, 7.0
 
 
 def findings(target: Target, reading: TlsReading) -> Iterator[Finding]:
-    """Yield what is wrong."""
+    """Yield what is wrong: no handshake, the end, trust, name, key, an old certificate served, the renewal."""
+    where = short(reading.address, 34)
     if reading.fault:
-        yield Finding(Severity.CRITICAL, "tls_down", target, f"{reading.address} has no TLS handshake: {reading.fault}")
-    if reading.served is not None:
-        yield from _served(target, reading, reading.served)
-    if reading.disk is not None and reading.disk.key_matches is False:
-        says = f"the key {reading.disk.key_path} is not the key of {reading.disk.path}: the next reload fails"
-        yield Finding(Severity.HIGH, "tls_key", target, says)
-    renewal = reading.renewal
-    if renewal is not None and renewal.last_failure:
-        says = f"certbot could not renew {renewal.name}: {renewal.last_failure}"
-        yield Finding(Severity.HIGH, "tls_renewal", target, says, since=renewal.last_failure_at)
-    elif renewal is not None and renewal.renews_by_itself is False:
-        yield Finding(Severity.LOW, "tls_no_renewal", target, f"nothing renews the certificate {renewal.name} by itself")
-
-
-def _served(target: Target, reading: TlsReading, served: Certificate) -> Iterator[Finding]:
-    days, name = served.days_left, reading.server_name
-    if days < 0:
-        yield Finding(
-            Severity.CRITICAL, "tls_expired", target, f"the certificate of {name} expired {-days:.1f} days ago", days, 0.0
-        )
-    elif days < SOON_DAYS:
-        now = days < NOW_DAYS
-        says = f"the certificate of {name} expires in {days:.1f} days"
-        yield Finding(
-            Severity.HIGH if now else Severity.MEDIUM, "tls_expires", target, says, days, NOW_DAYS if now else SOON_DAYS
-        )
+        yield Finding(Severity.CRITICAL, "tls_down", target, f"{where}: no TLS: {_why(reading)}")
+    served = reading.served
+    if served is not None:
+        yield from _ending(target, served)
+        yield from _trust(target, reading, served)
     if reading.name_matches is False:
-        names = ", ".join(served.names[:3]) or served.subject
-        yield Finding(Severity.HIGH, "tls_name", target, f"the certificate is not for {name}, but for {names}")
-    if reading.trusted is False and days >= 0:
-        kind = "self-signed" if served.self_signed else "not trusted"
-        yield Finding(Severity.HIGH, "tls_untrusted", target, f"the certificate of {name} is {kind}: {reading.distrust}")
-    if reading.same_as_disk is False and reading.disk is not None:
-        newer = reading.disk.certificate.not_after > served.not_after
-        says = f"{reading.disk.path} holds a{' newer' if newer else 'nother'} certificate than {name} serves: reload nginx"
-        yield Finding(Severity.HIGH, "tls_not_reloaded", target, says)
+        names = ", ".join(served.names[:3]) if served else ""
+        says = f"the certificate is not for {short(reading.server_name, 30)} but for {short(names, 30) or 'no name'}"
+        yield Finding(Severity.HIGH, "tls_name", target, says)
+    yield from _disk(target, reading)
+    yield from _renewal(target, reading)
+
+
+def _why(reading: TlsReading) -> str:
+    """The fault without the address, which the message has already."""
+    return short(reading.fault.removeprefix(f"{reading.address}: ").removeprefix(f"{reading.address} "), 56)
+
+
+def _ending(target: Target, served: Certificate) -> Iterator[Finding]:
+    days, name = served.days_left, short(served.subject, 40)
+    if days < 0:
+        message = f"the certificate of {name} has expired {_days(-days)} ago"
+        yield Finding(Severity.CRITICAL, "tls_expired", target, message, days, 0.0, since=served.not_after)
+    elif days < DAYS_MEDIUM:
+        soon = days < DAYS_HIGH
+        message = f"the certificate of {name} expires in {_days(days)}"
+        yield Finding(
+            Severity.HIGH if soon else Severity.MEDIUM,
+            "tls_expires",
+            target,
+            message,
+            days,
+            DAYS_HIGH if soon else DAYS_MEDIUM,
+        )
+
+
+def _days(days: float) -> str:
+    if days >= 1:
+        whole = int(days)
+        return f"{whole} day{'' if whole == 1 else 's'}"
+    return f"{24 * days:.0f} hours"
+
+
+def _trust(target: Target, reading: TlsReading, served: Certificate) -> Iterator[Finding]:
+    if reading.trusted is not False:
+        return
+    name = short(served.subject, 24)
+    expired = "expired" in reading.distrust
+    if served.days_left < 0 and expired:
+        return  # said already
+    if served.self_signed:
+        says = f"the certificate of {name} is self-signed: no browser trusts it"
+    elif expired:
+        ended = next((one.subject for one in reading.chain[1:] if one.days_left < 0), "one of its chain")
+        says = f"the certificate of {name} is not trusted: {short(ended, 26)} has expired"
+    else:
+        says = f"the certificate of {name} is not trusted: {short(reading.distrust, 38)}"
+    yield Finding(Severity.HIGH, "tls_untrusted", target, says)
+
+
+def _disk(target: Target, reading: TlsReading) -> Iterator[Finding]:
+    disk = reading.disk
+    if disk is None:
+        return
+    if disk.key_matches is False:
+        says = f"{_tail(disk.key_path, 36)} is not the key of {_tail(disk.path, 36)}"
+        yield Finding(Severity.HIGH, "tls_key", target, says)
+    if reading.same_as_disk is False and reading.served is not None:
+        if disk.certificate.not_before > reading.served.not_before:
+            says = f"{_tail(disk.path, 36)}: renewed on the disk, the old one is served: reload"
+        else:
+            says = f"another certificate is served than {_tail(disk.path, 36)}: reload"
+        yield Finding(Severity.HIGH, "tls_stale", target, says)
+
+
+def _renewal(target: Target, reading: TlsReading) -> Iterator[Finding]:
+    renewal = reading.renewal
+    if renewal is None:
+        return
+    name = short(renewal.name, 30)
+    if renewal.last_failure:
+        says = f"the renewal of {name} fails: {short(renewal.last_failure, 46)}"
+        yield Finding(Severity.HIGH, "tls_renewal", target, says, since=renewal.last_failure_at)
+    if renewal.renews_by_itself is False:
+        yield Finding(Severity.LOW, "tls_no_renewal", target, f"nothing renews the certificate {name} by itself")
+
+
+def _tail(path: str, limit: int) -> str:
+    """The end of a path: its beginning says less."""
+    path = line(path)
+    return path if len(path) <= limit else f"…{path[1 - limit :]}"

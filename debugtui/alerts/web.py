@@ -1,4 +1,4 @@
-"""What is wrong with a web address."""
+"""What is wrong with a web address. Pure; no memory, no clock."""
 
 from __future__ import annotations
 
@@ -7,36 +7,72 @@ from collections.abc import Iterator
 from debugtui.alerts.rules import Finding
 from debugtui.model.alerts import Severity
 from debugtui.model.target import Target
-from debugtui.model.web import WebReading
+from debugtui.model.text import line
+from debugtui.model.web import Match, WebFault, WebReading
 
-#: From this share of failed probes in ten minutes on an address that answers now is called unsteady.
-UNSTEADY = 0.1
+#: Share of the probes of ten minutes that failed although the newest did not. One of ten is well above what a service that
+#: promises 99 % may fail, and with a probe every ten seconds it is six failures: no single hiccup.
+FAILED_SHARE = 0.10
+
+#: Longest address and longest text of an answer in a message.
+_URL, _TEXT = 48, 28
+
+_WORDS = {
+    WebFault.DNS: "its name is not found in the DNS",
+    WebFault.REFUSED: "the connection is refused",
+    WebFault.UNREACHABLE: "no route leads there",
+    WebFault.RESET: "closed without a whole answer",
+    WebFault.TLS: "the TLS handshake fails",
+    WebFault.TIMEOUT: "no whole answer in time",
+    WebFault.PROTOCOL: "what answers does not speak HTTP",
+    WebFault.REDIRECTS: "its redirects lead nowhere",
+}
 
 
 def findings(target: Target, reading: WebReading) -> Iterator[Finding]:
-    """Yield what is wrong."""
+    """Yield what is wrong: down, another status, another body, slow, or failing now and then."""
+    what = f"GET {_short(reading.url)}"
     if reading.fault is not None:
-        says = f"{reading.url} does not answer ({reading.fault.value}): {reading.fault_says}"
-        yield Finding(Severity.CRITICAL, "web_down", target, says)
+        yield Finding(Severity.CRITICAL, "web_down", target, f"{what}: {_WORDS[reading.fault]}")
         return
     for match in reading.matches:
-        if match.ok:
-            continue
-        if match.what == "status":
-            severity = Severity.CRITICAL if (reading.status or 0) >= 500 else Severity.HIGH
-            says = f"{reading.url} answers {reading.status} {reading.reason}".rstrip() + f", expected {match.wanted}"
-            yield Finding(severity, "web_status", target, says, reading.status, float(match.wanted))
-        else:
-            rule = "web_body" if match.what == "body" else "web_json"
-            says = f"{reading.url}: {match.what} is {match.found!r}, expected {match.wanted!r}"
-            yield Finding(Severity.HIGH, rule, target, says)
-    first = reading.timing.first_byte_ms
-    if first is not None and first > reading.first_byte_budget_ms:
-        says = (
-            f"{reading.url} is slow: first byte after {first / 1000:.1f} s (budget {reading.first_byte_budget_ms / 1000:g} s)"
-        )
-        yield Finding(Severity.MEDIUM, "web_slow", target, says, first, reading.first_byte_budget_ms)
-    if reading.sound and (reading.failed_share or 0.0) > UNSTEADY:
-        share = reading.failed_share or 0.0
-        says = f"{reading.url} answers now, but {100 * share:.0f} % of the probes of ten minutes failed"
-        yield Finding(Severity.MEDIUM, "web_unsteady", target, says, share, UNSTEADY)
+        if not match.ok:
+            yield _mismatch(target, what, reading, match)
+    yield from _slow(target, what, reading)
+    share = reading.failed_share
+    if reading.sound and share is not None and share >= FAILED_SHARE:
+        message = f"{what} fails now and then: {100 * share:.0f} % in ten minutes"
+        yield Finding(Severity.MEDIUM, "web_flapping", target, message, share, FAILED_SHARE)
+
+
+def _mismatch(target: Target, what: str, reading: WebReading, match: Match) -> Finding:
+    if match.what == "status":
+        status = reading.status or 0
+        severity = Severity.CRITICAL if status >= 500 else Severity.HIGH
+        message = f"{what} answers {match.found}, not {match.wanted}"
+        return Finding(severity, "web_status", target, message, float(status), float(match.wanted))
+    if match.what == "body":
+        return Finding(Severity.HIGH, "web_body", target, f"{what}: its body lacks '{short(match.wanted, _TEXT)}'")
+    path = short(match.what.removeprefix("json "), 24)
+    found, wanted = short(match.found, 20), short(match.wanted, 16)
+    # The path is a part of the target's name: several of them may be wrong at once, and each is an alert of its own.
+    about = Target(target.host, target.kind, f"{target.name}/{path}")
+    return Finding(Severity.HIGH, "web_json", about, f"{_short(reading.url, 24)}: {path} is {found}, not {wanted}")
+
+
+def _slow(target: Target, what: str, reading: WebReading) -> Iterator[Finding]:
+    took, budget = reading.timing.first_byte_ms, reading.first_byte_budget_ms
+    if took is not None and took > budget:
+        message = f"{what}: first byte after {took:.0f} ms, budget {budget:.0f} ms"
+        yield Finding(Severity.MEDIUM, "web_slow", target, message, took, budget)
+
+
+def _short(url: str, limit: int = _URL) -> str:
+    """An address without its query and without what every one has, short enough for a line."""
+    return short(url.partition("?")[0].removeprefix("http://"), limit)
+
+
+def short(text: str, limit: int) -> str:
+    """Return the beginning of a text on one line, at most `limit` characters."""
+    text = line(text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

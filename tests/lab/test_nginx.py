@@ -17,8 +17,8 @@ from debugtui.model.nginx import NginxReading
 from debugtui.model.target import Target
 from debugtui.sources.base import SourceError
 from debugtui.sources.nginx.source import NginxSource
+from tests.lab.outer_tools import answering, hang, local
 from tests.lab.repair.remote_tools import linked
-from tests.lab.test_web import answering, hang, local
 from tests.services.nginx_server import NginxServer, occupied
 from tests.services.ssh_server import HOST, SshServer, free_port
 

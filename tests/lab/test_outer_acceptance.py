@@ -122,7 +122,7 @@ def test_each_fault_is_named_and_no_secret_is_told(cli: Cli, nginx: NginxServer,
     alerts = {alert["rule"]: alert for alert in done.json["alerts"]}
     said = "\n".join(f"{alert['target']}  {alert['message']}" for alert in done.json["alerts"])
     for words in (
-        "TypeError", "app.js:2", "/api/boom", "answers 500", "GET /img/run.png", "404", "expires in 5.0 days", "self-signed",
+        "TypeError", "app.js:2", "/api/boom", "answers 500", "GET /img/run.png", "404", "expires in 5 days", "self-signed",
         "refused", "authentication",
     ):  # fmt: skip
         assert words in said, said

@@ -1,229 +1,397 @@
-"""Web probes against a real nginx, through a real sshd and directly, and against everything that is no web server."""
+"""The web probe against a real nginx and servers that misbehave: directly, on a local host, and through a real sshd."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from debugtui.config.hosts import WebConfig
+from debugtui.config.hosts import BudgetConfig, ExpectConfig, WebConfig
 from debugtui.hosts.link import Link, LinkError
 from debugtui.hosts.local import LocalLink
-from debugtui.model.web import WebFault, WebReading
-from debugtui.sources.web import source as source_module
+from debugtui.model.source import Kind
+from debugtui.model.web import Redirect, WebFault, WebReading
+from debugtui.sources.web import probe as probing
 from debugtui.sources.web.source import WebSource
-from tests.lab.repair.remote_tools import linked
+from tests.lab.link_tools import becomes, make_link, nothing_left, started
 from tests.services.nginx_server import NginxServer, make_certificate
+from tests.services.raw_server import answer, raw_server, says
 from tests.services.ssh_server import HOST, SshServer, free_port
 
-MakeNginx = Callable[..., NginxServer]
+pytestmark = pytest.mark.lab
+
+WAYS = ("direct", "local", "ssh")
 
 
-@contextlib.asynccontextmanager
-async def local() -> AsyncIterator[Link]:
-    link = LocalLink("kvm-01")
-    await link.start()
-    try:
-        yield link
-    finally:
-        await link.close()
+@pytest.fixture(params=WAYS)
+async def way(request: pytest.FixtureRequest, ssh_server: SshServer) -> AsyncIterator[tuple[Link, bool]]:
+    """A link and whether it is passed by."""
+    if request.param == "ssh":
+        async with started(make_link(ssh_server)) as link:
+            yield link, False
+    else:
+        yield LocalLink("here"), request.param == "direct"
 
 
-@pytest.fixture(params=["local", "ssh"])
-async def link(request: pytest.FixtureRequest, make_ssh_server: Callable[..., SshServer]) -> AsyncIterator[Link]:
-    async with local() if request.param == "local" else linked(make_ssh_server()) as made:
-        yield made
+def source(way: tuple[Link, bool], url: str, **changes: Any) -> WebSource:
+    return WebSource(way[0], WebConfig(name="shop", url=url, direct=way[1], **changes))
 
 
-async def probe(link: Link, url: str, **changes: object) -> WebReading:
-    config = WebConfig.model_validate({"name": "front", "url": url, **changes})
-    return await WebSource(link, config).read(full=True)
+async def read(way: tuple[Link, bool], url: str, **changes: Any) -> WebReading:
+    return await source(way, url, **changes).read(full=True)
 
 
-@pytest.fixture
-def site(make_nginx: MakeNginx) -> NginxServer:
-    nginx = make_nginx()
-    pair = make_certificate(nginx.folder, "site", [HOST])
+def site(nginx: NginxServer, extra: str = "") -> None:
     nginx.site(
-        "site",
-        f"""
-        limit_req_zone $server_name zone=slow:1m rate=1r/s;
-        server {{
-            listen {HOST}:{nginx.port};
-            listen {HOST}:{nginx.tls_port} ssl;
-            ssl_certificate {pair.certificate};
-            ssl_certificate_key {pair.key};
+        "web",
+        f"""server {{
+            listen {HOST}:{nginx.port} default_server;
             default_type text/plain;
-            location = / {{ return 200 "Coach says hello"; }}
-            location = /json {{ return 200 '{{"checks": {{"db": "ok"}}, "items": [{{"id": 7}}]}}'; }}
-            location = /gone {{ return 404; }}
-            location = /broken {{ return 500; }}
-            location = /moved {{ return 301 /; }}
-            location = /round {{ return 302 /round; }}
-            location = /away {{ return 302 ftp://{HOST}/; }}
-        }}
-        """,
+            location = /health {{
+                default_type application/json;
+                return 200 '{{"checks":{{"db":"ok"}},"items":[{{"id":7}}]}}';
+            }}
+            location = /host {{
+                return 200 "host=$http_host server=$host agent=$http_user_agent coding=$http_accept_encoding";
+            }}
+            location = /boom {{ return 500 "oh no"; }}
+            location = /old {{ return 302 /older?ticket=secret; }}
+            location = /older {{ return 301 $scheme://$http_host/health; }}
+            location = /circle {{ return 302 /circle; }}
+            location = /ftp {{ return 302 ftp://{HOST}/x; }}
+            location = /nowhere {{ return 302 http://{HOST}:99999/; }}
+            location = /broken {{ return 302 "http://a:b:c/"; }}
+            location /long {{ return 302 /long$request_uri; }}
+            {extra}
+        }}""",
     )
+
+
+async def test_a_sound_page(way: tuple[Link, bool], make_nginx: Callable[..., NginxServer]) -> None:
+    nginx = make_nginx()
+    site(nginx)
     nginx.start()
-    return nginx
-
-
-async def test_a_sound_answer_has_its_status_its_times_and_its_matches(link: Link, site: NginxServer) -> None:
-    reading = await probe(link, site.url, expect={"body": "hello"})
-    assert (reading.status, reading.reason, reading.fault, reading.sound) == (200, "OK", None, True)
-    assert reading.http_version == "HTTP/1.1"
-    assert reading.server.startswith("nginx")
-    assert reading.size_bytes == len("Coach says hello")
+    expect = ExpectConfig(body='"db":"ok"', json_path={"checks.db": "ok", "items[0].id": "7"})
+    probe = source(way, f"{nginx.url}/health", expect=expect, budgets=BudgetConfig(first_byte=0.5), every=3)
+    assert (probe.kind, probe.name, probe.period_s, probe.has_rates) == (Kind.WEB, "shop", 3, False)
+    reading = await probe.read(full=False)
+    assert reading.sound
+    assert (reading.status, reading.reason, reading.http_version) == (200, "OK", "HTTP/1.1")
+    assert reading.server.startswith("nginx/")
+    assert reading.url == reading.final_url == f"{nginx.url}/health"
+    assert reading.size_bytes == 41
+    assert [match.what for match in reading.matches] == ["status", "body", "json checks.db", "json items[0].id"]
     timing = reading.timing
+    assert timing.tls_ms is None
     assert timing.connect_ms is not None
     assert timing.first_byte_ms is not None
     assert timing.total_ms is not None
-    assert timing.tls_ms is None
-    assert timing.total_ms >= timing.first_byte_ms
+    assert 0 < timing.first_byte_ms < timing.total_ms < 1000
+    assert timing.connect_ms + timing.first_byte_ms <= timing.total_ms
+    assert reading.first_byte_budget_ms == 500
+    for _ in range(4):
+        assert reading.p50_ms is reading.failed_share is None
+        reading = await probe.read(full=False)
+    assert reading.p50_ms is not None
+    assert reading.p95_ms is not None
+    assert reading.p50_ms <= reading.p95_ms
+    assert reading.failed_share == 0
 
 
-async def test_a_self_signed_page_is_looked_at_all_the_same(link: Link, site: NginxServer) -> None:
-    reading = await probe(link, site.tls_url)
-    assert (reading.status, reading.fault) == (200, None)
+async def test_the_name_in_the_request_stays(way: tuple[Link, bool], make_nginx: Callable[..., NginxServer]) -> None:
+    nginx = make_nginx()
+    site(nginx)
+    nginx.start()
+    wanted = f"host=localhost:{nginx.port} server=localhost agent=debugtui/"
+    reading = await read(way, f"http://localhost:{nginx.port}/host", expect=ExpectConfig(body=wanted))
+    assert reading.sound, reading
+    assert (await read(way, f"{nginx.url}/host", expect=ExpectConfig(body="coding=identity"))).sound
+
+
+async def test_wrong_answers(way: tuple[Link, bool], make_nginx: Callable[..., NginxServer]) -> None:
+    nginx = make_nginx()
+    site(nginx)
+    nginx.start()
+    boom = await read(way, f"{nginx.url}/boom")
+    assert (boom.fault, boom.status, boom.reason, boom.sound) == (None, 500, "Internal Server Error", False)
+    lost = await read(way, f"{nginx.url}/lost")
+    assert (lost.status, lost.matches[0].found, lost.matches[0].ok) == (404, "404", False)
+    assert (await read(way, f"{nginx.url}/lost", expect=ExpectConfig(status=404))).sound
+    other = await read(way, f"{nginx.url}/health", expect=ExpectConfig(body="welcome", json_path={"checks.cache": "ok"}))
+    assert [match.ok for match in other.matches] == [True, False, False]
+    assert other.matches[2].found == "checks has no cache"
+
+
+async def test_redirects(way: tuple[Link, bool], make_nginx: Callable[..., NginxServer]) -> None:
+    nginx = make_nginx()
+    site(nginx)
+    nginx.start()
+    reading = await read(way, f"{nginx.url}/old")
+    assert reading.sound
+    assert reading.redirects == (Redirect(302, f"{nginx.url}/older?…"), Redirect(301, f"{nginx.url}/health"))
+    assert reading.final_url == f"{nginx.url}/health"
+    wanted = await read(way, f"{nginx.url}/old", expect=ExpectConfig(status=302))
+    assert (wanted.sound, wanted.redirects) == (True, ())
+    for path, words in (
+        ("circle", "goes round in circles"),
+        ("long", "leads on and on"),
+        ("ftp", "no web address"),
+        ("nowhere", "no web address"),
+        ("broken", "no address"),
+    ):
+        lost = await read(way, f"{nginx.url}/{path}")
+        assert lost.fault is WebFault.REDIRECTS
+        assert words in lost.fault_says
+        assert lost.status == 302
+        assert len(lost.redirects) <= probing.REDIRECTS + 1
+
+
+async def test_a_redirect_to_a_dead_port(way: tuple[Link, bool], make_nginx: Callable[..., NginxServer]) -> None:
+    nginx, dead = make_nginx(), free_port()
+    site(nginx, f"location = /away {{ return 302 http://{HOST}:{dead}/; }}")
+    nginx.start()
+    reading = await read(way, f"{nginx.url}/away")
+    assert reading.fault is WebFault.REFUSED
+    assert str(dead) in reading.fault_says
+    assert reading.redirects == (Redirect(302, f"http://{HOST}:{dead}/"),)
+
+
+async def test_tls_is_timed_and_not_judged(
+    way: tuple[Link, bool], make_nginx: Callable[..., NginxServer], tmp_path: Path
+) -> None:
+    nginx = make_nginx()
+    pair = make_certificate(tmp_path, "other.example", ("other.example",), days=-1)  # wrong name, ended, self-signed
+    nginx.site(
+        "tls",
+        f"""server {{
+            listen {HOST}:{nginx.tls_port} ssl; server_name localhost;
+            ssl_certificate {pair.certificate}; ssl_certificate_key {pair.key};
+            location / {{ default_type text/plain; return 200 "sni=$ssl_server_name $ssl_protocol"; }}
+        }}""",
+    )
+    nginx.start()
+    reading = await read(way, f"https://localhost:{nginx.tls_port}/", expect=ExpectConfig(body="sni=localhost TLSv1."))
+    assert reading.sound, reading
     assert reading.timing.tls_ms is not None
+    assert reading.timing.tls_ms > 0
+    # Plain HTTP to a port that speaks TLS is an answer of nginx; TLS to a plain port is none.
+    plain = await read(way, f"http://localhost:{nginx.tls_port}/")
+    assert (plain.status, plain.fault) == (400, None)
 
 
-async def test_redirects_are_followed_and_told(link: Link, site: NginxServer) -> None:
-    reading = await probe(link, f"{site.url}/moved")
-    assert (reading.status, [(one.status, one.url) for one in reading.redirects]) == (200, [(301, f"{site.url}/")])
-    assert reading.final_url == f"{site.url}/"
-    asked = await probe(link, f"{site.url}/moved", expect={"status": 301})
-    assert (asked.status, asked.sound) == (301, True)
+async def test_tls_to_a_plain_port(way: tuple[Link, bool], make_nginx: Callable[..., NginxServer]) -> None:
+    nginx = make_nginx()
+    site(nginx)
+    nginx.start()
+    reading = await read(way, f"https://localhost:{nginx.port}/")
+    assert reading.fault is WebFault.TLS
+    assert "does not speak TLS" in reading.fault_says
+    assert reading.timing.connect_ms is not None
+    assert reading.timing.first_byte_ms is None
 
 
-@pytest.mark.parametrize(("path", "says"), [("/round", "more than 5 redirects"), ("/away", "which is no web address")])
-async def test_redirects_that_lead_nowhere_are_a_fault(link: Link, site: NginxServer, path: str, says: str) -> None:
-    reading = await probe(link, f"{site.url}{path}")
-    assert reading.fault is WebFault.REDIRECTS
-    assert says in reading.fault_says
+async def test_refused_and_unknown(way: tuple[Link, bool]) -> None:
+    port = free_port()
+    reading = await read(way, f"http://{HOST}:{port}/x?ticket=secret")
+    assert reading.fault is WebFault.REFUSED
+    assert str(port) in reading.fault_says
+    assert "secret" not in reading.fault_says
+    assert (reading.status, reading.size_bytes, reading.final_url) == (None, None, "")
+    unknown = await read(way, "http://no-such-host.invalid/")
+    assert unknown.fault is WebFault.DNS
 
 
-@pytest.mark.parametrize(("path", "status"), [("/gone", 404), ("/broken", 500)])
-async def test_another_status_is_no_match(link: Link, site: NginxServer, path: str, status: int) -> None:
-    reading = await probe(link, f"{site.url}{path}")
-    assert (reading.status, reading.fault, reading.sound) == (status, None, False)
-    assert [(match.what, match.found) for match in reading.matches if not match.ok] == [("status", str(status))]
+async def test_a_service_that_stops_between_two_probes_is_refused(ssh_server: SshServer) -> None:
+    """The link counts a trial for some seconds: within them a dead port looks as if somebody hung up."""
+    async with started(make_link(ssh_server)) as link:
+        async with raw_server(says(answer(b"hi"))) as port:
+            probe = source((link, False), f"http://{HOST}:{port}/")
+            assert (await probe.read(full=False)).sound
+        began = time.monotonic()
+        reading = await probe.read(full=False)
+        assert reading.fault is WebFault.REFUSED, reading.fault_says
+        assert time.monotonic() - began < 8
+        again = time.monotonic()
+        assert (await probe.read(full=False)).fault is WebFault.REFUSED
+        assert time.monotonic() - again < 1
+        async with raw_server(says(answer(b"hi")), port=port):
+            assert (await probe.read(full=False)).sound
 
 
-async def test_what_a_json_answer_holds_is_compared(link: Link, site: NginxServer) -> None:
-    wanted = {"checks.db": "ok", "items[0].id": "7", "items[1].id": "8"}
-    reading = await probe(link, f"{site.url}/json", expect={"json_path": wanted})
-    assert [(match.what, match.found, match.ok) for match in reading.matches[1:]] == [
-        ("json checks.db", "ok", True),
-        ("json items[0].id", "7", True),
-        ("json items[1].id", "nothing at items[1]", False),
-    ]
+async def test_a_secret_in_the_configured_address_is_sent_and_not_shown() -> None:
+    heads: list[bytes] = []
+
+    async def act(head: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        writer.write(answer(b"hi"))
+
+    async with raw_server(act) as port:
+        reading = await read((LocalLink("here"), True), f"http://{HOST}:{port}/x?api_key=abcdef123")
+    assert reading.sound
+    assert heads[0].startswith(b"GET /x?api_key=abcdef123 HTTP/1.1\r\n")
+    assert "abcdef123" not in repr(reading)
+    assert not any(name in heads[0].lower() for name in (b"cookie", b"authorization", b"referer"))
 
 
-async def test_a_body_that_is_another_one_is_shown_in_part(link: Link, site: NginxServer) -> None:
-    reading = await probe(link, site.url, expect={"body": "goodbye"})
-    assert not reading.sound
-    assert reading.matches[1].found == "Coach says hello"
+async def test_connections_that_end_too_early(way: tuple[Link, bool]) -> None:
+    for sent, words in (
+        (b"", "closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-", "closed in the middle of the answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", "closed in the middle of the answer"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal", "closed in the middle of the answer"),
+    ):
+        async with raw_server(says(sent)) as port:
+            reading = await read(way, f"http://{HOST}:{port}/")
+        assert reading.fault is WebFault.RESET, sent
+        assert words in reading.fault_says, sent
+        assert not reading.sound
 
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def answering(handler: Handler) -> AsyncIterator[str]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        except ConnectionError:
-            return
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, HOST, 0)
-    try:
-        yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}/"
-    finally:
-        server.close()
-
-
-async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-
-
-async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"SSH-2.0-OpenSSH\r\nnonsense\r\n\r\n")
-    await writer.drain()
-
-
-async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbeginning")
-    await writer.drain()
-
-
-async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-
-
-async def huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-    for _ in range(64):
-        writer.write(b"x" * 65_536)
+async def test_a_connection_that_is_reset(way: tuple[Link, bool]) -> None:
+    async def act(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    async with raw_server(act) as port:
+        reading = await read(way, f"http://{HOST}:{port}/")
+    assert (reading.fault, reading.status) == (WebFault.RESET, 200)
+
+
+async def test_tls_that_is_cut_off(way: tuple[Link, bool]) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, HOST, 0)
+    async with server:
+        reading = await read(way, f"https://{HOST}:{server.sockets[0].getsockname()[1]}/")
+    assert reading.fault is WebFault.RESET
+    assert "during the TLS handshake" in reading.fault_says
 
 
 @pytest.mark.parametrize(
-    ("handler", "fault"),
-    [(hang, WebFault.TIMEOUT), (garbage, WebFault.PROTOCOL), (cut, WebFault.RESET), (close_at_once, WebFault.RESET)],
-    ids=["hangs", "garbage", "cut", "closes"],
+    "sent",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"220 mail.example ESMTP\r\n",
+        b"\0\1\2\3\r\n\r\n",
+        b"HTTP/1.1 9999 What\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 40_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
 )
-async def test_what_is_no_whole_answer_has_its_class(
-    link: Link, handler: Handler, fault: WebFault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(source_module, "LIMIT_S", 1.0)
-    async with answering(handler) as url:
-        reading = await probe(link, url)
-    assert (reading.fault, reading.status) == (fault, None), reading.fault_says
-    assert reading.fault_says
+async def test_what_is_no_http(sent: bytes) -> None:
+    async with raw_server(says(sent)) as port:
+        reading = await read((LocalLink("here"), True), f"http://{HOST}:{port}/")
+    assert reading.fault is WebFault.PROTOCOL, reading
+    assert len(reading.fault_says) < 300
+    assert "\0" not in reading.fault_says
 
 
-async def test_a_body_without_an_end_is_read_in_part(link: Link) -> None:
-    async with answering(huge) as url:
-        reading = await probe(link, url)
-    assert (reading.status, reading.size_bytes) == (200, 1_000_000)
+async def test_hung_and_slow(way: tuple[Link, bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "LIMIT_S", 0.8)
+
+    async def hang(head: bytes, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def drip(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async def late(head: bytes, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
+        writer.write(answer(b"late"))
+
+    for act, words in ((hang, "no answer within 0.8 s"), (drip, "the answer did not end within 0.8 s")):
+        async with raw_server(act) as port:
+            began = time.monotonic()
+            reading = await read(way, f"http://{HOST}:{port}/")
+            assert time.monotonic() - began < 2
+        assert reading.fault is WebFault.TIMEOUT
+        assert reading.fault_says.endswith(words)
+    async with raw_server(late) as port:
+        slow = await read(way, f"http://{HOST}:{port}/")
+    assert slow.sound
+    assert slow.timing.first_byte_ms is not None
+    assert 290 < slow.timing.first_byte_ms < 700
 
 
-async def test_nobody_listening_is_refused(link: Link) -> None:
-    reading = await probe(link, f"http://{HOST}:{free_port()}/")
-    assert reading.fault is WebFault.REFUSED, reading.fault_says
+async def test_a_handshake_that_hangs(way: tuple[Link, bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "LIMIT_S", 0.5)
+    async with raw_server(says(b"")) as port:  # it waits for the end of a head, which a handshake does not have
+        reading = await read(way, f"https://{HOST}:{port}/")
+    assert reading.fault is WebFault.TIMEOUT
+    assert reading.fault_says.endswith("no TLS handshake within 0.5 s")
 
 
-async def test_a_name_that_nobody_knows_is_dns(link: Link) -> None:
-    reading = await probe(link, "http://no-such-name.invalid/")
-    assert reading.fault is WebFault.DNS, reading.fault_says
+async def test_a_huge_body_is_cut(way: tuple[Link, bool]) -> None:
+    sent = 0
+
+    async def pour(head: bytes, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nbegin")
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            sent += 65536
+
+    async with raw_server(pour) as port:
+        reading = await read(way, f"http://{HOST}:{port}/", expect=ExpectConfig(body="begin"))
+        missing = await read(way, f"http://{HOST}:{port}/", expect=ExpectConfig(body="end", json_path={"a": "b"}))
+        await asyncio.sleep(0.1)
+        before = sent
+        await asyncio.sleep(0.2)
+        assert sent == before, "the connection is still read"
+    assert reading.sound
+    assert reading.size_bytes == probing.BODY_LIMIT
+    assert missing.matches[1].found == "not in its 1000000 characters (more came)"
+    assert missing.matches[2].found == "its JSON is longer than what is read"
 
 
-async def test_a_port_that_speaks_no_tls_is_tls(link: Link, site: NginxServer) -> None:
-    reading = await probe(link, f"https://{HOST}:{site.port}/")
-    assert reading.fault is WebFault.TLS, reading.fault_says
+async def test_nothing_is_left_of_any_probe(ssh_server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "LIMIT_S", 0.4)
+
+    async def hang(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nx")
+        await asyncio.sleep(60)
+
+    good_one = says(answer(b"x" * 70_000))
+    async with nothing_left(), started(make_link(ssh_server)) as link, raw_server(good_one) as good, raw_server(hang) as hung:
+        for _ in range(3):
+            assert (await read((link, False), f"http://{HOST}:{good}/")).sound
+            assert (await read((link, False), f"http://{HOST}:{hung}/")).fault is WebFault.TIMEOUT
+        cancelled = asyncio.create_task(read((link, False), f"http://{HOST}:{hung}/"))
+        await asyncio.sleep(0.1)
+        cancelled.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await cancelled
 
 
-async def test_without_a_link_there_is_no_reading(site: NginxServer) -> None:
-    link = LocalLink("kvm-01")
-    await link.close()
-    with pytest.raises(LinkError):
-        await probe(link, site.url)
-    reading = await probe(link, site.url, direct=True)
-    assert reading.status == 200
+async def test_without_a_link_nothing_is_known(make_ssh_server: Callable[..., SshServer]) -> None:
+    server = make_ssh_server()
+    async with started(make_link(server)) as link, raw_server(says(answer(b"hi"))) as port:
+        probe = source((link, False), f"http://{HOST}:{port}/")
+        assert (await probe.read(full=False)).sound
+        server.stop()
+        await becomes(link, type(link.status.state).LOST, 5)
+        with pytest.raises(LinkError):
+            await probe.read(full=False)
 
 
-async def test_five_probes_have_percentiles(link: Link, site: NginxServer) -> None:
-    source = WebSource(link, WebConfig(name="front", url=site.url))
-    readings = [await source.read(full=False) for _ in range(5)]
-    assert readings[3].p95_ms is None
-    assert readings[4].p95_ms is not None
-    assert readings[4].failed_share == 0.0
+async def test_a_server_that_forbids_forwarding_says_nothing_of_the_page(make_ssh_server: Callable[..., SshServer]) -> None:
+    server = make_ssh_server("AllowTcpForwarding no")
+    async with started(make_link(server)) as link, raw_server(says(answer(b"hi"))) as port:
+        with pytest.raises(LinkError, match="does not allow forwarding"):
+            await read((link, False), f"http://{HOST}:{port}/")

@@ -33,7 +33,7 @@ async def ask(link: Link, url: str) -> str:
     """
     import httpcore
 
-    from debugtui.sources.web.dial import LinkBackend
+    from debugtui.sources.nginx.backend import LinkBackend
 
     async with asyncio.timeout(LIMIT_S), httpcore.AsyncConnectionPool(network_backend=LinkBackend(link)) as pool:
         try:

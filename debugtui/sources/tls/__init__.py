@@ -1,1 +1,1 @@
-"""TLS addresses: what they serve, beside what lies on the disk, and how its renewal stands."""
+"""TLS addresses: what is served, what lies on the disk, and how it is renewed."""

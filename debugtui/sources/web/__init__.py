@@ -1,1 +1,1 @@
-"""Web addresses: one GET through the host, and where its time went."""
+"""Web addresses, probed as a client sees them."""

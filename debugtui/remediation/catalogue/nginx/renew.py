@@ -38,7 +38,7 @@ from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
 from debugtui.remediation.remote.settled import by_mark
 from debugtui.sources.nginx.tree import everywhere
-from debugtui.sources.tls.certbot import renewal_of
+from debugtui.sources.tls import certbot
 
 #: Seconds for one run of certbot: an authority may take minutes to look at the domain.
 CERTBOT_S = 300
@@ -97,7 +97,8 @@ class RenewCertificate(Remediation):
         """Look at the lineage, at certbot and at what is served."""
         seen = await common.see(eyes, target)
         root, path = lineage(seen, params["name"])
-        renewal = await renewal_of(eyes.link, path)
+        found = certbot.lineage_of(path)
+        renewal = (await certbot.read(eyes.link, found))[0] if found is not None else None
         if renewal is None:
             raise PlanError(f"certbot has no certificate {line(params['name'], 100)!r} in {root}")
         links = await _links(eyes, f"{root}/live/{params['name']}")
