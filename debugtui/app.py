@@ -23,7 +23,7 @@ from debugtui.config.paths import config_file
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import FleetView, Kind
-from debugtui.model.target import GROQ, Target
+from debugtui.model.target import NO_HOSTS, Target
 from debugtui.screens.console import Console, PaintedScreen
 from debugtui.screens.keys import bindings
 from debugtui.screens.main import MainScreen
@@ -300,7 +300,7 @@ class DebugTui(Console):
         opened = getattr(screen, "opened_source", None)
         if isinstance(screen, MainScreen):
             only = screen.only_host
-            self.fleet.attend(Attention(kinds=screen.visible_kinds, hosts=frozenset({only, GROQ}) if only else None))
+            self.fleet.attend(Attention(kinds=screen.visible_kinds, hosts=NO_HOSTS | {only} if only else None))
         elif opened is not None:
             self.fleet.attend(Attention(kinds=frozenset({Kind.SYSTEM}), hosts=frozenset({opened[0]}), opened=opened))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from debugtui.config.faults import Place, nearest
 from debugtui.config.fields import parse_duration
-from debugtui.model.target import GROQ
+from debugtui.model.target import GROQ, MONITORING
 from debugtui.model.text import line
 
 Fault = tuple[Place, str, str | None]
@@ -25,13 +25,7 @@ def cross_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     for kind in ("groq", *_SERVERS, "services"):
         yield from _unique(data, (kind,))
     for at, host in hosts:
-        if host.get("name") == GROQ:
-            yield ("hosts", at, "name"), "no host may have this name: groq/NAME is the target of a use of the Groq API", None
-        yield from _unique(host, ("hosts", at, "postgres"))
-        yield from _unique(host, ("hosts", at, "web"))
-        for number, database in _rows(host, "postgres"):
-            if database.get("repair_password") is not None and database.get("repair_dsn") is None:
-                yield ("hosts", at, "postgres", number, "repair_password"), "needs repair_dsn beside it", None
+        yield from _host(at, host)
     names = [host["name"] for _, host in hosts if isinstance(host.get("name"), str)]
     for kind in (*_SERVERS, "groq"):
         yield from _via(data, kind, names)
@@ -42,6 +36,30 @@ def cross_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
         if use.get("probe") == "completion" and use.get("model") is None:
             yield ("groq", at, "probe"), 'a completion needs a model: name it, or write probe = "models"', None
     yield from _rising(data)
+    yield from _services(data)
+
+
+def _host(at: int, host: Mapping[str, Any]) -> Iterator[Fault]:
+    if host.get("name") == GROQ:
+        yield ("hosts", at, "name"), "no host may have this name: groq/NAME is the target of a use of the Groq API", None
+    if host.get("name") == MONITORING:
+        says = "no host may have this name: monitoring/KIND/NAME is the target of a server that no host leads to"
+        yield ("hosts", at, "name"), says, None
+    yield from _unique(host, ("hosts", at, "postgres"))
+    for table in ("web", "redis", "rabbitmq"):
+        yield from _unique(host, ("hosts", at, table))
+    for number, database in _rows(host, "postgres"):
+        if database.get("repair_password") is not None and database.get("repair_dsn") is None:
+            yield ("hosts", at, "postgres", number, "repair_password"), "needs repair_dsn beside it", None
+
+
+def _services(data: Mapping[str, Any]) -> Iterator[Fault]:
+    services = [row.get("name") for _, row in _rows(data, "services")]
+    for at, service in _rows(data, "services"):
+        needs = service.get("depends_on")
+        for number, name in enumerate(needs if isinstance(needs, list | tuple) else ()):
+            if name not in services:
+                yield ("services", at, "depends_on", number), "no [[services]] has this name", None
 
 
 def _rows(table: Mapping[str, Any], key: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

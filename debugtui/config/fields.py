@@ -233,6 +233,36 @@ def _url(value: str) -> str:
     return value
 
 
+_REDIS_SAYS = "must be redis://HOST[:PORT][/DATABASE] or unix:///path[?db=0], as seen from the host"
+
+
+def _redis(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
+    except ValueError:
+        raise fault(_REDIS_SAYS) from None
+    if "@" in parts.netloc or any(key in ("password", "username") for key, _ in query):
+        raise fault(f"a user or password inside a URL is never read: {_INSTEAD}")
+    if not value.isprintable() or " " in value or parts.fragment:
+        raise fault(_REDIS_SAYS)
+    numbers = all(key == "db" and text.isdecimal() for key, text in query)
+    if parts.scheme == "redis" and host and port != 0 and (parts.path.strip("/") or "0").isdecimal() and not query:
+        return value
+    if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/") and numbers:
+        return value
+    raise fault(_REDIS_SAYS)
+
+
+def _journal(value: object) -> str | bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise fault("must be true, false, or a directory of journal files on the host")
+    return _host_path(value)
+
+
 def _hours(value: str) -> str:
     if not _HOURS.fullmatch(value):
         raise fault('must be a span of hours such as "08:00-20:00" or "22:00-06:00"')
@@ -253,3 +283,5 @@ LibvirtUri = Annotated[str | Literal[False] | None, PlainValidator(_libvirt)]
 DockerSocket = Annotated[str | Literal[False] | None, PlainValidator(_docker)]
 Dsn = Annotated[str, AfterValidator(_dsn)]
 Url = Annotated[str, AfterValidator(_url)]
+RedisUrl = Annotated[str, AfterValidator(_redis)]
+Journal = Annotated[str | bool | None, PlainValidator(_journal)]

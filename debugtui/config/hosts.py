@@ -12,11 +12,13 @@ from debugtui.config.fields import (
     Dsn,
     Flag,
     HostPath,
+    Journal,
     Jump,
     LibvirtUri,
     LocalPath,
     Name,
     Number,
+    RedisUrl,
     Seconds,
     Table,
     Text,
@@ -117,6 +119,46 @@ class WebConfig(Table):
     release: HostPath | None = None
 
 
+class RedisConfig(Table):
+    """One Redis, and the lists and streams in it that are queues.
+
+    Attributes:
+        name: its name on the screen and in targets, unique on the host.
+        url: `redis://host:port/database` or `unix:///path?db=0`, as seen from the host, without a password.
+        user: of the ACL; None: the default user.
+        password: where its password is found; None: none is needed.
+        queues: keys whose length is watched: names, or patterns with `*`. Empty: only the server itself is watched.
+        limit: messages in one queue above which it alerts.
+    """
+
+    name: Name
+    url: RedisUrl
+    user: Text | None = None
+    password: SecretRef | None = None
+    queues: tuple[Text, ...] = ()
+    limit: Number = Field(default=1_000, ge=0)
+
+
+class RabbitmqConfig(Table):
+    """One RabbitMQ, through its management API.
+
+    Attributes:
+        name: its name on the screen and in targets, unique on the host.
+        url: where the management API is, as seen from the host: `http://127.0.0.1:15672`.
+        user: who reads.
+        password: where the user's password is found.
+        queues: names of queues, or patterns with `*`; empty: every queue.
+        limit: messages in one queue above which it alerts.
+    """
+
+    name: Name
+    url: Url
+    user: Text = "guest"
+    password: SecretRef | None = None
+    queues: tuple[Text, ...] = ()
+    limit: Number = Field(default=1_000, ge=0)
+
+
 class HostConfig(Table):
     """One host.
 
@@ -131,6 +173,10 @@ class HostConfig(Table):
         system: whether the host itself is watched (processor, memory, disks).
         postgres: its databases.
         web: its web addresses.
+        redis: its Redis servers.
+        rabbitmq: its RabbitMQ servers.
+        journal: the journal of systemd. None: looked for, quietly off where absent. False: off. A path: a directory of journal
+            files (`journalctl --directory`).
     """
 
     name: Name
@@ -143,3 +189,6 @@ class HostConfig(Table):
     system: Flag = True
     postgres: tuple[PostgresConfig, ...] = ()
     web: tuple[WebConfig, ...] = ()
+    redis: tuple[RedisConfig, ...] = ()
+    rabbitmq: tuple[RabbitmqConfig, ...] = ()
+    journal: Journal = None

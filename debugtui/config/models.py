@@ -171,11 +171,21 @@ class HttpConfig(Table):
         name: its name on the screen and in targets, unique among its kind.
         url: where its API is.
         via: the host through whose link it is reached; None: from this machine.
+        user: of basic authentication; None: none.
+        password: where the user's password is found.
+        token: where a bearer token is found (Grafana's service accounts, a proxy before the others).
+        ca: file of the authorities that its certificate is judged by, on this machine; None: the system's own.
+        every: seconds between two reads; None: 15.
     """
 
     name: Name
     url: Url
     via: str | None = None
+    user: Text | None = None
+    password: SecretRef | None = None
+    token: SecretRef | None = None
+    ca: LocalPath | None = None
+    every: Seconds | None = Field(default=None, ge=1, le=3600)
 
 
 class NotifyConfig(Table):
@@ -248,14 +258,20 @@ class ServiceConfig(Table):
     Attributes:
         name: its name, unique.
         owner: who is responsible, and how to reach them.
-        resources: the targets that it consists of, `HOST/KIND/NAME`.
-        runbook: where its runbook is: a path or a URL.
+        contact: how to reach them at three in the morning.
+        resources: the targets that it consists of, `HOST/KIND/NAME`, in the order in which a request passes through them.
+        depends_on: names of the services that it cannot do without.
+        runbook: where its runbook is: a path, a URL, or the name of one of the runbooks that `debugtui runbooks` lists.
+        dashboard: where its dashboard is.
     """
 
     name: Name
     owner: Text | None = None
+    contact: Text | None = None
     resources: tuple[str, ...] = ()
+    depends_on: tuple[Text, ...] = ()
     runbook: Text | None = None
+    dashboard: Url | None = None
 
     @field_validator("resources")
     @classmethod

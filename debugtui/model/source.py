@@ -20,6 +20,14 @@ class Kind(StrEnum):
     TLS = "tls"
     CHROME = "chrome"
     GROQ = "groq"
+    PROMETHEUS = "prometheus"
+    LOKI = "loki"
+    ALERTMANAGER = "alertmanager"
+    GRAFANA = "grafana"
+    REDIS = "redis"
+    RABBITMQ = "rabbitmq"
+    JOURNAL = "journal"
+    BACKUP = "backup"
 
 
 class Freshness(StrEnum):

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 #: have this name.
 GROQ = "groq"
 
+#: Stands where a host's name stands, for the monitoring servers that are reached from this machine and through no host:
+#: `monitoring/prometheus/NAME`. No host may have this name.
+MONITORING = "monitoring"
+
+#: What stands where a host's name stands, and is no host.
+NO_HOSTS = frozenset({GROQ, MONITORING})
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Target:

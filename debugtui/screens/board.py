@@ -7,7 +7,7 @@ from datetime import datetime
 
 from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, SourceStatus
-from debugtui.model.target import GROQ
+from debugtui.model.target import NO_HOSTS
 from debugtui.screens.panes import BY_KIND
 from debugtui.screens.rows.alerts import alert_rows
 from debugtui.screens.rows.common import empty_words, freshness_tone, freshness_words, problem_rows
@@ -34,7 +34,7 @@ class Board:
 
     def hosts(self, view: FleetView) -> list[Row]:
         """Return the rows of the hosts pane."""
-        return [host_row(host, view.taken_at) for host in view.hosts if host.name != GROQ]
+        return [host_row(host, view.taken_at) for host in view.hosts if host.name not in NO_HOSTS]
 
     def web(self, hosts: Sequence[HostView]) -> list[Row]:
         """Return the rows of the web pane, for the hosts shown; the very same list where nothing changed."""

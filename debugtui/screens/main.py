@@ -14,7 +14,7 @@ from debugtui.model.alerts import Alert
 from debugtui.model.docker import DockerReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.source import FleetView, Freshness, HostView, Kind
-from debugtui.model.target import GROQ, Target
+from debugtui.model.target import NO_HOSTS, Target
 from debugtui.screens.board import Board, empty_text, pane_status
 from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
@@ -139,7 +139,7 @@ class MainScreen(PaintedScreen):
         containers = _count(view, Kind.DOCKER)
         lost = sum(any(source.freshness is Freshness.LOST for source in host.sources) for host in view.hosts)
         words: list[Word] = [
-            (f"{_plural(sum(host.name != GROQ for host in view.hosts), 'host')}", ""),
+            (f"{_plural(sum(host.name not in NO_HOSTS for host in view.hosts), 'host')}", ""),
             (_plural(vms, "VM"), ""),
             (_plural(containers, "container"), ""),
         ]
@@ -172,7 +172,7 @@ class MainScreen(PaintedScreen):
     def _shown_hosts(self, view: FleetView) -> tuple[HostView, ...]:
         if self._only_host is None:
             return view.hosts
-        return tuple(host for host in view.hosts if host.name in (self._only_host, GROQ))
+        return tuple(host for host in view.hosts if host.name == self._only_host or host.name in NO_HOSTS)
 
     @property
     def only_host(self) -> str | None:
@@ -264,7 +264,7 @@ class MainScreen(PaintedScreen):
         self._step_host(-1)
 
     def _step_host(self, step: int) -> None:
-        names: list[str | None] = [None, *(host.name for host in self.app.view.hosts if host.name != GROQ)]
+        names: list[str | None] = [None, *(host.name for host in self.app.view.hosts if host.name not in NO_HOSTS)]
         self._show_host(names[(names.index(self._only_host) + step) % len(names)])
 
     def _show_host(self, name: str | None) -> None:
@@ -321,7 +321,7 @@ def target_of(table: str, key: str) -> Target | None:
         return Target(key, Kind.SYSTEM)
     if key.startswith(PROBLEM):
         about = Target.parse(key.removeprefix(PROBLEM).partition("#")[0])
-        return about if about.host == GROQ else Target(about.host, Kind.SYSTEM)
+        return about if about.host in NO_HOSTS else Target(about.host, Kind.SYSTEM)
     if key.startswith(("project:", "host:")):
         host = key.partition(":")[2].partition("/")[0]
         return Target(host, Kind.SYSTEM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from debugtui.model.source import Freshness, Kind, SourceStatus
-from debugtui.model.target import GROQ, Target
+from debugtui.model.target import NO_HOSTS, Target
 from debugtui.themes.tones import Tone
 from debugtui.widgets.format import age
 from debugtui.widgets.table_rows import Cell, Row
@@ -43,7 +43,7 @@ def problem_rows(status: SourceStatus) -> list[Row]:
     mark = "✖" if status.freshness is Freshness.LOST else "◐"
     tone = freshness_tone(status.freshness)
     key = f"{PROBLEM}{source_key(status)}"
-    who = status.name if status.host == GROQ else status.host
+    who = status.name if status.host in NO_HOSTS else status.host
     rows = [Row(key, (Cell(f"{mark} {who}: {status.problem.says}", tone),), heading=True)]
     if status.problem.hint:
         rows.append(Row(f"{key}#hint", (Cell(f"  {status.problem.hint}", "dim"),), heading=True))

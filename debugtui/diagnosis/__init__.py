@@ -1,0 +1,1 @@
+"""From readings and topology to findings with evidence; runbooks."""
