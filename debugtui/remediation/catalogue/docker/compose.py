@@ -320,4 +320,4 @@ def _all_up(found: list[Box], known: dict[str, str]) -> Sample:
     runs = ", ".join(f"{box.id[:12]} {box.started_at} {box.restarts}" for box in found)
     if known.setdefault("runs", runs) != runs:
         return Sample(False, "a container ended and was started again")
-    return Sample(True, f"{len(found)} up since {line(found[0].started_at, 19)}")
+    return Sample(True, f"{len(found)} up since {line(found[0].started_at)[:19]}")

@@ -87,7 +87,7 @@ def same_run(identity: str, facts: Mapping[str, object], watch_s: int) -> LiveCh
             return Sample(False, "the container is gone")
         now = (known.setdefault("pid", box.number("State", "Pid")), known.setdefault("began", box.started_at))
         same = (box.number("State", "Pid"), box.started_at) == now
-        return Sample(same, f"process {box.number('State', 'Pid')} since {line(box.started_at, 19)}")
+        return Sample(same, f"process {box.number('State', 'Pid')} since {line(box.started_at)[:19]}")
 
     return LiveCheck("it runs on", watch_s, "its process and its start are the same as before", sample)
 

@@ -46,7 +46,7 @@ def stays_up(
         known.setdefault("restarts", box.restarts)
         if (box.started_at, box.restarts) != (known["started"], known["restarts"]):
             return Sample(False, f"it ended and was started again: {box.restarts} restarts")
-        return Sample(True, f"running since {line(box.started_at, 19)}, {box.restarts} restarts")
+        return Sample(True, f"running since {line(box.started_at)[:19]}, {box.restarts} restarts")
 
     why = "it runs, and neither its start nor its restart count moves"
     return LiveCheck(f"{line(name, 80)} stays up", watch_s, why, sample, within_s=UP_WITHIN)
