@@ -221,7 +221,8 @@ def test_its_folder_is_closed_to_others_where_it_matters(tour: DemoHandle) -> No
 
 
 SCREEN = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who started the tests may ignore it: nohup
 from debugtui.demo.command import run_demo
 def screen(handle):
     handle.config

@@ -18,7 +18,7 @@ pidfile=$1 most=$2
 shift 2
 LC_ALL=C
 export LC_ALL
-echo "==now $(date +%s) $(date +%z) $(cut -d' ' -f1 /proc/uptime) $(getconf CLK_TCK 2>/dev/null || echo 100)"
+echo "==now $(date +%s.%N) $(date +%z) $(cut -d' ' -f1 /proc/uptime) $(getconf CLK_TCK 2>/dev/null || echo 100)"
 pid=$(head -c 20 "$pidfile" 2>/dev/null | tr -cd 0-9)
 case $(cat "/proc/$pid/comm" 2>/dev/null) in nginx*) ;; *) pid= ;; esac
 echo "==master $pid"
@@ -96,12 +96,22 @@ def parse(text: str) -> Look:
     if not rows or not rows[0].startswith("==now ") or not rest.rstrip().endswith("==end"):
         raise ValueError("the answer is not whole")
     seconds, zone, uptime, ticks = (*rows[0].removeprefix("==now ").split(" "), "", "", "")[:4]
-    now = datetime.fromtimestamp(int(seconds), UTC)
+    now = _moment(seconds)
     master = rows[1].removeprefix("==master ").strip() if len(rows) > 1 else ""
     command = line(rows[2].strip(), 300) if master and len(rows) > 2 else ""
     workers, starts = _workers(rows, now, float(uptime or 0), float(ticks or 100))
     sockets, logs = _rest(rest)
     return Look(now, zone, int(master) if master else None, command, workers, min(starts, default=None), sockets, logs)
+
+
+def _moment(text: str) -> datetime:
+    """Read what date printed, `1764370000.123456789`.
+
+    A date without nanoseconds (BusyBox) tells the second that has begun: its end is taken, so that no worker seems older than
+    a file that was written just before it began.
+    """
+    whole, _, part = text.partition(".")
+    return datetime.fromtimestamp(int(whole) + (float(f"0.{part}") if part.isascii() and part.isdigit() else 0.999), UTC)
 
 
 def _workers(rows: list[str], now: datetime, uptime: float, ticks: float) -> tuple[tuple[int, ...], list[datetime]]:
