@@ -10,7 +10,7 @@ demo: ## Set up, and open the screen on the embedded lab
 	@$(BIN)/debugtui demo
 
 test: lint ## Set up, and pass everything: style, types, layers, and tests against real servers
-	$(BIN)/pytest --durations=10
+	@scripts/test
 
 test-fast: setup ## The tests that need neither a screen nor a service
 	$(BIN)/pytest tests/unit
