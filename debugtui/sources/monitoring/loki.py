@@ -51,9 +51,10 @@ class LokiSource(ServerSource):
         build = await get.get("version", "/loki/api/v1/status/buildinfo", _build)
         names = await get.get("labels", "/loki/api/v1/labels", _labels, self._last_hour())
         told = ready or status == 503
+        if not ready and not build and not names:  # a page of somebody else's, or of nobody
+            says = says if status == 503 else f"{self._way.url} does not answer as a loki"
+            raise SourceError(get.gaps[-1].problem if get.gaps else Problem(says, "url in the configuration"))
         if not told:
-            if build is None and names is None:  # a page of somebody else's, or of nobody
-                raise SourceError(get.gaps[-1].problem)
             get.gaps.append(Gap("ready", Problem(f"/ready answers {status}", "a gateway before it may not pass it on")))
         by, errors, errors_at = "", None, None
         if names is not None and (ready or not told):
@@ -72,8 +73,7 @@ class LokiSource(ServerSource):
         )
 
     def _last_hour(self) -> dict[str, str]:
-        now = self._clock.now()
-        return {"start": _nanoseconds(now - timedelta(hours=1)), "end": _nanoseconds(now)}
+        return {"start": str(int((self._clock.now() - timedelta(hours=1)).timestamp()) * 1_000_000_000)}
 
     async def _errors(
         self, get: Parts, names: Sequence[str], full: bool
@@ -86,7 +86,7 @@ class LokiSource(ServerSource):
                 get.gaps.append(Gap("errors", Problem("no label says who logs", f"one of {', '.join(WHO[:5])}")))
                 return "", None, None
             before = len(get.gaps)
-            query = {"query": _query(by, names), "time": _nanoseconds(self._clock.now())}
+            query = {"query": _query(by, names)}
             errors = await get.get("errors", "/loki/api/v1/query", lambda document: _counts(document, by), query)
             self._counted = now, self._clock.now(), by, errors, tuple(get.gaps[before:])
         else:
@@ -100,10 +100,6 @@ def _query(by: str, names: Sequence[str]) -> str:
     if level:
         return f'topk(50, sum by ({by}) (count_over_time({{{by}=~".+", {level}=~"{_BAD_LEVEL}"}}[5m])))'
     return f'topk(50, sum by ({by}) (count_over_time({{{by}=~".+"}} |~ "{_WORDS}" [5m])))'
-
-
-def _nanoseconds(at: datetime) -> str:
-    return str(int(at.timestamp()) * 1_000_000_000)
 
 
 def _build(document: object) -> str:
