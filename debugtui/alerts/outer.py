@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts import chrome, groq, monitoring, nginx, tls, web
+from debugtui.alerts import backup, chrome, groq, journal, monitoring, nginx, queues, tls, web
 from debugtui.alerts.rules import Finding
 from debugtui.model.alertmanager import AlertmanagerReading
+from debugtui.model.backup import BackupReading
 from debugtui.model.chrome import ChromeReading
 from debugtui.model.grafana import GrafanaReading
 from debugtui.model.groq import GroqReading
+from debugtui.model.journal import JournalReading
 from debugtui.model.loki import LokiReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.prometheus import PrometheusReading
+from debugtui.model.rabbitmq import RabbitmqReading
+from debugtui.model.redis import RedisReading
 from debugtui.model.source import Freshness, Reading, SourceStatus
 from debugtui.model.target import Target
 from debugtui.model.tls import TlsReading
@@ -34,7 +38,9 @@ def of_outer(status: SourceStatus) -> Iterator[Finding]:
         yield from chrome.findings(target, reading)
     elif isinstance(reading, GroqReading):
         yield from groq.findings(target, reading)
-    yield from _of_monitoring(target, reading)
+    else:
+        yield from _of_monitoring(target, reading)
+        yield from _of_state(target, reading)
 
 
 def _of_monitoring(target: Target, reading: Reading | None) -> Iterator[Finding]:
@@ -46,3 +52,15 @@ def _of_monitoring(target: Target, reading: Reading | None) -> Iterator[Finding]
         yield from monitoring.of_loki(target, reading)
     elif isinstance(reading, GrafanaReading):
         yield from monitoring.of_grafana(target, reading)
+
+
+def _of_state(target: Target, reading: Reading | None) -> Iterator[Finding]:
+    """Yield what the rules find in what keeps state: queues, the journal, backups."""
+    if isinstance(reading, RedisReading):
+        yield from queues.of_redis(target, reading)
+    elif isinstance(reading, RabbitmqReading):
+        yield from queues.of_rabbitmq(target, reading)
+    elif isinstance(reading, JournalReading):
+        yield from journal.findings(Target(target.host, target.kind), reading)
+    elif isinstance(reading, BackupReading):
+        yield from backup.findings(target, reading)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from debugtui.config.ask import Asker
-from debugtui.config.models import Config, HostConfig, PostgresConfig
+from debugtui.config.models import BackupsConfig, Config, HostConfig, PostgresConfig
 from debugtui.config.secrets import resolve
 from debugtui.fleet.fleet import Fleet, HostParts
 from debugtui.fleet.monitoring import with_monitoring
@@ -41,7 +41,7 @@ def build_fleet(
         libvirt_factory: makes the libvirt source of a host; the demo gives its own.
         state: directory of screenshots and of what probes have spent; the user's own where None.
     """
-    parts = [host_parts(host, asker, libvirt_factory, state) for host in config.hosts]
+    parts = [host_parts(host, asker, libvirt_factory, state, rpo=config.backups.rpo) for host in config.hosts]
     if config.groq:
         from debugtui.fleet.outer import groq_sources
 
@@ -59,11 +59,19 @@ def docker_of(sources: Iterable[tuple[Source, bool]]) -> DockerSource | None:
 
 
 def host_parts(
-    host: HostConfig, asker: Asker, libvirt_factory: LibvirtFactory | None = None, state: Path | None = None
+    host: HostConfig,
+    asker: Asker,
+    libvirt_factory: LibvirtFactory | None = None,
+    state: Path | None = None,
+    *,
+    rpo: float = BackupsConfig().rpo,
 ) -> HostParts:
-    """Return the link and the sources of one host."""
+    """Return the link and the sources of one host; `rpo`: the greatest age of a backup that is allowed, in seconds."""
+    from debugtui.fleet.queues import state_sources
+
     link = open_link(host, asker)
     sources = list(_sources(host, link, asker, libvirt_factory))
+    sources += state_sources(host, link, asker, docker_of(sources), rpo)
     if host.web:
         from debugtui.fleet.outer import web_sources
 

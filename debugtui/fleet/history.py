@@ -12,19 +12,26 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from debugtui.fleet import monitoring_figures
+from debugtui.model.backup import BackupReading
 from debugtui.model.chrome import ChromeReading
 from debugtui.model.docker import DockerReading
 from debugtui.model.groq import GroqReading
+from debugtui.model.journal import JournalReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.postgres import PostgresReading
+from debugtui.model.rabbitmq import RabbitmqReading
+from debugtui.model.redis import RedisReading
 from debugtui.model.source import Kind, Reading, SourceStatus
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
 from debugtui.model.web import WebReading
 
 #: The kinds of which a host may have several sources, each with a name of its own.
-_NAMED = frozenset({Kind.POSTGRES, Kind.WEB, Kind.NGINX, Kind.TLS, Kind.CHROME, Kind.GROQ} | set(monitoring_figures.METRICS))
+_NAMED = frozenset(
+    {Kind.POSTGRES, Kind.WEB, Kind.NGINX, Kind.TLS, Kind.CHROME, Kind.GROQ, Kind.REDIS, Kind.RABBITMQ, Kind.BACKUP}
+    | set(monitoring_figures.METRICS)
+)
 
 #: Reads kept of each source: ten minutes at the default refresh of two seconds.
 LENGTH = 300
@@ -41,6 +48,10 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     Kind.CHROME: ("lcp", "tti", "errors", "failed"),
     Kind.GROQ: ("latency", "ttft"),
     **monitoring_figures.METRICS,
+    Kind.REDIS: ("messages", "memory", "ops", "clients"),
+    Kind.RABBITMQ: ("messages", "unacked", "connections"),
+    Kind.JOURNAL: ("errors",),
+    Kind.BACKUP: ("age", "size"),
 }
 
 
@@ -77,8 +88,8 @@ def _figures(status: SourceStatus) -> tuple[tuple[str, ...], list[float | None]]
         return tuple(one.name for one in reading.containers), values
     if isinstance(reading, PostgresReading):
         return (status.name,), _postgres(reading)
-    found = _outer(reading)
-    return None if found is None else ((status.name,), found)
+    found = _outer(reading) or _stateful(reading)
+    return None if found is None else ((status.name if status.kind in _NAMED else "",), found)
 
 
 def _outer(reading: Reading | None) -> list[float | None] | None:
@@ -93,7 +104,22 @@ def _outer(reading: Reading | None) -> list[float | None] | None:
     if isinstance(reading, GroqReading):
         newest = reading.newest
         return [newest.total_ms, newest.ttft_ms] if newest is not None and newest.fault is None else [None, None]
-    return monitoring_figures.figures(reading)
+    found = monitoring_figures.figures(reading)
+    return _stateful(reading) if found is None else found
+
+
+def _stateful(reading: Reading | None) -> list[float | None] | None:
+    if isinstance(reading, RedisReading):
+        waiting = None if reading.queues is None else _total(queue.backlog for queue in reading.queues)
+        return [waiting, reading.memory_used_bytes, reading.ops_s, reading.clients]
+    if isinstance(reading, RabbitmqReading):
+        waiting = None if reading.queues is None else _total(queue.length for queue in reading.queues)
+        return [waiting, reading.unacked, reading.connections]
+    if isinstance(reading, JournalReading):
+        return [reading.lines]
+    if isinstance(reading, BackupReading):
+        return [reading.age_s, reading.newest.size_bytes if reading.newest else None]
+    return None
 
 
 def _system(reading: SystemReading) -> list[float | None]:

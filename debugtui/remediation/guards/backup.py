@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debugtui.hosts.link import CommandTimeoutError, LinkError
+from debugtui.model.amounts import size_text, span
 from debugtui.model.plan import Guard, GuardStatus
 from debugtui.model.text import line
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards import dump_files
-from debugtui.remediation.guards.dump_files import DumpFile, LookError, NotThereError
-from debugtui.remediation.guards.dump_header import Form, Header, HeaderError, plain_is_complete, read_header
+from debugtui.sources.backup import dump_files
+from debugtui.sources.backup.dump_files import DumpFile, LookError, NotThereError
+from debugtui.sources.backup.dump_header import Form, Header, HeaderError, plain_is_complete, read_header
 from debugtui.sources.base import SourceError
 
 if TYPE_CHECKING:
@@ -276,23 +277,3 @@ def _size(file: DumpFile, previous: DumpFile | None) -> SubCheck:
     change = (file.size - previous.size) / previous.size
     says = f"{size_text(file.size)}, {change:+.0%} against the one before"
     return SubCheck("size", PASS if abs(change) <= SIZE_BAND else FAIL, says)
-
-
-def span(seconds: float) -> str:
-    """Return a time span in its largest sensible unit: `42 s`, `12 min`, `3.5 h`, `2 days`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7_200:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 172_800:
-        return f"{seconds / 3_600:.1f} h"
-    return f"{seconds / 86_400:.0f} days"
-
-
-def size_text(size: float) -> str:
-    """Return a size in its largest sensible unit: `512 B`, `12.3 MiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size) < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

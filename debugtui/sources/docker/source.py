@@ -105,6 +105,10 @@ class DockerSource:
                     found[int(number)] = container.name
         return found
 
+    def container_names(self) -> dict[str, str]:
+        """Return the names of the containers by the first twelve letters of their ids, as last read."""
+        return {one.id[:12]: one.name for one in self._newest.containers} if self._newest is not None else {}
+
     async def close(self) -> None:
         """Release the client and end the tasks. Safe to call twice."""
         await self._drop()

@@ -16,12 +16,12 @@ from debugtui.model.postgres import PostgresReading, PreparedTransaction
 from debugtui.model.postgres import Session as SessionRow
 from debugtui.model.source import Gap, Kind, LinkState, Problem
 from debugtui.sources.base import READ_LIMIT_S, SourceError
+from debugtui.sources.passwords import Passwords
 from debugtui.sources.postgres import queries
 from debugtui.sources.postgres.activity import QueryTexts, Row, apply_waits, short, to_prepared, to_session
 from debugtui.sources.postgres.dsn import Address, DsnError, parse_dsn
 from debugtui.sources.postgres.locks import Holding, build_lock_tree
 from debugtui.sources.postgres.parts import Parts
-from debugtui.sources.postgres.passwords import Passwords
 from debugtui.sources.postgres.problems import connect_problem, grant_hint, lost, wants_password
 from debugtui.sources.postgres.rates import Counters, Rates
 from debugtui.sources.postgres.session import CONNECT_TIMEOUT, QUERY_TIMEOUT, Session, connect

@@ -12,7 +12,7 @@ import pytest
 from debugtui.model.plan import Guard, GuardStatus
 from debugtui.remediation.guards import backup as guard_module
 from debugtui.remediation.guards.backup import backup_guards, recent_backup
-from debugtui.remediation.guards.dump_header import read_header
+from debugtui.sources.backup.dump_header import read_header
 from tests.lab.repair.pg_tools import AS_NOBODY, PrefixLink, age, dump, eyes_of, surroundings
 from tests.services.postgres_server import PostgresServer, running_server
 

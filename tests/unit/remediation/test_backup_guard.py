@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from debugtui.remediation.guards.backup import _complete, _Database, span
-from debugtui.remediation.guards.dump_files import fixed_folder, matches
-from debugtui.remediation.guards.dump_header import Form, HeaderError, plain_is_complete, read_header
+from debugtui.model.amounts import span
+from debugtui.remediation.guards.backup import _complete, _Database
+from debugtui.sources.backup.dump_files import fixed_folder, matches
+from debugtui.sources.backup.dump_header import Form, HeaderError, plain_is_complete, read_header
 
 
 def archive(minor: int = 14, compression: int = -1, database: bytes = b"coach", form: int = 1) -> bytes:

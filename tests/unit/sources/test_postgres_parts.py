@@ -12,12 +12,12 @@ import pytest
 from debugtui.config.secrets import Secret, SecretError
 from debugtui.model.source import Problem
 from debugtui.sources.base import SourceError
+from debugtui.sources.passwords import FIRST_PAUSE, LONGEST_PAUSE, Passwords
 from debugtui.sources.postgres import queries, slow_queries
 from debugtui.sources.postgres.activity import QueryTexts
 from debugtui.sources.postgres.bloat import bloat_bytes
 from debugtui.sources.postgres.dsn import parse_dsn
 from debugtui.sources.postgres.parts import REST, Parts
-from debugtui.sources.postgres.passwords import FIRST_PAUSE, LONGEST_PAUSE, Passwords
 from debugtui.sources.postgres.problems import connect_problem, grant_hint, lost
 from debugtui.sources.postgres.rates import Counters
 from debugtui.sources.postgres.session import Session, codec_name

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 from debugtui.hosts.link import CommandResult
+from debugtui.model.amounts import size_text
 from debugtui.model.plan import DiffPart, Guard, GuardStatus, Mitigation
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -36,9 +37,9 @@ from debugtui.remediation.catalogue.postgres.index_guards import free_bytes
 from debugtui.remediation.catalogue.postgres.index_state import asker, check_database, database_of
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import READ_LIMIT, recent_backup, size_text
-from debugtui.remediation.guards.dump_files import LookError, contents_of, matches, said
+from debugtui.remediation.guards.backup import READ_LIMIT, recent_backup
 from debugtui.remediation.hands import Hands
+from debugtui.sources.backup.dump_files import LookError, contents_of, matches, said
 from debugtui.sources.postgres.dsn import parse_dsn
 
 PASS, FAIL, UNKNOWN = GuardStatus.PASS, GuardStatus.FAIL, GuardStatus.UNKNOWN

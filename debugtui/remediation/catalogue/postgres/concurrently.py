@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from debugtui.hosts.link import LinkError
+from debugtui.model.amounts import span
 from debugtui.model.text import line
 from debugtui.remediation.base import Done, LiveCheck, LiveStep, Sample, Settled, StaleError, StepError
 from debugtui.remediation.catalogue.postgres.index_state import Ask, Index, asker, exactly, someone_works
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import span
 from debugtui.remediation.hands import Hands
 from debugtui.sources.base import SourceError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from debugtui.model.amounts import span
 from debugtui.model.plan import DiffPart, Guard, Mitigation
 from debugtui.model.postgres import PostgresReading
 from debugtui.model.source import FleetView
@@ -52,7 +53,6 @@ from debugtui.remediation.catalogue.postgres.concurrently import shown
 from debugtui.remediation.catalogue.postgres.index_state import Ask
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import span
 from debugtui.remediation.hands import Hands
 from debugtui.remediation.planner import BACKUP_PROGRAMS
 from debugtui.sources.postgres.session import APPLICATION_NAME

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from debugtui.model.amounts import size_text
 from debugtui.model.plan import DiffPart, Guard, GuardStatus, Mitigation
 from debugtui.model.postgres import PostgresReading
 from debugtui.model.source import FleetView
@@ -57,7 +58,7 @@ from debugtui.remediation.catalogue.postgres.index_state import (
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.catalogue.postgres.sql_text import SqlTextError, check_condition
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import backup_guards, size_text
+from debugtui.remediation.guards.backup import backup_guards
 from debugtui.remediation.hands import Hands
 
 PASS, FAIL = GuardStatus.PASS, GuardStatus.FAIL

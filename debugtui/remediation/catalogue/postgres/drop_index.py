@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
+from debugtui.model.amounts import size_text, span
 from debugtui.model.plan import DiffPart, Guard, GuardStatus, Mitigation
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -56,7 +57,6 @@ from debugtui.remediation.catalogue.postgres.index_state import (
 )
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import size_text, span
 from debugtui.remediation.hands import Hands
 
 PASS, FAIL, UNKNOWN = GuardStatus.PASS, GuardStatus.FAIL, GuardStatus.UNKNOWN

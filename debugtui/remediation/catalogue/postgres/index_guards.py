@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from debugtui.hosts.link import LinkError
+from debugtui.model.amounts import size_text, span
 from debugtui.model.plan import Guard, GuardStatus
 from debugtui.model.text import line
 from debugtui.remediation.catalogue.postgres.index_state import Ask, Table
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import size_text, span
 from debugtui.sources.postgres.dsn import parse_dsn
 
 PASS, FAIL, UNKNOWN = GuardStatus.PASS, GuardStatus.FAIL, GuardStatus.UNKNOWN

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from debugtui.config.redaction import redact
+from debugtui.model.amounts import span
 from debugtui.model.plan import DiffPart, Guard, GuardStatus, Mitigation
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -49,7 +50,7 @@ from debugtui.remediation.catalogue.postgres.sql_review import Kind, Made, State
 from debugtui.remediation.catalogue.postgres.sql_text import SqlTextError
 from debugtui.remediation.catalogue.postgres.squawk import Finding, LintError, Lock, Review, lint
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import backup_guards, span
+from debugtui.remediation.guards.backup import backup_guards
 from debugtui.remediation.hands import Hands
 
 PASS, FAIL, UNKNOWN = GuardStatus.PASS, GuardStatus.FAIL, GuardStatus.UNKNOWN

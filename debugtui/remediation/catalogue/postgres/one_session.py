@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 
+from debugtui.model.amounts import span
 from debugtui.model.plan import DiffPart, Guard, Mitigation
 from debugtui.model.postgres import Session
 from debugtui.model.target import Target
@@ -49,7 +50,6 @@ from debugtui.remediation.catalogue.postgres.session_state import (
     sample_free,
 )
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import span
 from debugtui.remediation.hands import Hands
 
 #: Seconds that the server waits for a session to leave before it says that it has not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from debugtui.model.amounts import size_text
 from debugtui.model.plan import Guard
 from debugtui.remediation.catalogue.postgres.allowed import ALLOWED, INSTEAD, Allowed
 from debugtui.remediation.catalogue.postgres.common import FAIL, PASS, UNKNOWN, no_role, repair_role, show
@@ -18,7 +19,6 @@ from debugtui.remediation.catalogue.postgres.parameter_state import (
     waiting_changes,
 )
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import size_text
 
 _READ = "pg_settings, read just now"
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from debugtui.model.amounts import span
 from debugtui.model.postgres import LockNode, PreparedTransaction, Session
 from debugtui.model.text import decode
 from debugtui.remediation.base import PlanError, Sample
 from debugtui.remediation.catalogue.postgres.common import asker, masked, show, stamp
 from debugtui.remediation.catalogue.postgres.index_state import Ask
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import span
 from debugtui.sources.postgres import queries
 from debugtui.sources.postgres.activity import QueryTexts, apply_waits, to_prepared, to_session
 from debugtui.sources.postgres.locks import Holding, build_lock_tree

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from debugtui.model.amounts import span
 from debugtui.model.plan import Guard, Mitigation
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -49,7 +50,6 @@ from debugtui.remediation.catalogue.postgres.session_state import (
     sample_connections,
 )
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import span
 
 _STATES = frozenset(
     {"active", "idle", "idle in transaction", "idle in transaction (aborted)", "fastpath function call", "disabled"}

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from debugtui.hosts.link import LinkError
+from debugtui.model.amounts import size_text, span
 from debugtui.model.plan import DiffPart, Guard, Mitigation
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
@@ -47,7 +48,6 @@ from debugtui.remediation.catalogue.postgres.index_guards import primary
 from debugtui.remediation.catalogue.postgres.index_state import Ask, Table, find_table, someone_works
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import size_text, span
 from debugtui.remediation.hands import Hands
 from debugtui.remediation.risk import STOP_RULES
 from debugtui.sources.base import SourceError

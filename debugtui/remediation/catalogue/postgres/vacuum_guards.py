@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from debugtui.model.amounts import span
 from debugtui.model.plan import Guard
 from debugtui.remediation.catalogue.postgres.common import FAIL, PASS, UNKNOWN, no_role, repair_role, show
 from debugtui.remediation.catalogue.postgres.index_state import Ask, Table
 from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.backup import span
 
 #: A transaction, or a prepared one, that is older keeps dead rows from being removed; in seconds.
 OLDEST_S = 60.0

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from debugtui.hosts.link import CommandResult
 from debugtui.model.text import line
-from debugtui.remediation.eyes import Eyes
-from debugtui.remediation.guards.dump_header import HEAD_BYTES, TAIL_BYTES
+from debugtui.sources.backup.dump_header import HEAD_BYTES, TAIL_BYTES
 
 _SPECIAL = re.compile(r"[*?\[\\]")
 #: Most files that one pattern may match; more are most likely a pattern that is too wide.
 MOST_FILES = 10_000
 #: How much of a table of contents is read.
 TOC_LIMIT = 32_000_000
+#: Seconds for one look that reads no whole file; for finding the files below a folder.
+LOOK_LIMIT, FIND_LIMIT = 10.0, 20.0
+
+
+class Runner(Protocol):
+    """What runs a command on the host: its link, or the eyes of a remediation."""
+
+    async def run(self, argv: Sequence[str], *, timeout: float, limit: int = 4_000_000) -> CommandResult:
+        """Run a command; see `Link.run`."""
+        ...
 
 
 class LookError(Exception):
@@ -60,7 +70,7 @@ def matches(path: str, pattern: str) -> bool:
     )
 
 
-async def find_files(eyes: Eyes, pattern: str) -> tuple[DumpFile, ...]:
+async def find_files(runner: Runner, pattern: str) -> tuple[DumpFile, ...]:
     """Return the files that a pattern names on the host, the newest first.
 
     Raises:
@@ -73,7 +83,7 @@ async def find_files(eyes: Eyes, pattern: str) -> tuple[DumpFile, ...]:
     depth = str(pattern.rstrip("/").count("/") - folder.rstrip("/").count("/"))
     form = r"%D:%i\t%s\t%T@\t%p\0"
     argv = ["find", "-L", folder, "-mindepth", depth, "-maxdepth", depth, "-type", "f", "-printf", form]
-    found = await eyes.run(["env", "LC_ALL=C", *argv], timeout=20.0)
+    found = await runner.run(["env", "LC_ALL=C", *argv], timeout=FIND_LIMIT)
     if found.status and b"No such file or directory" in found.stderr and not found.stdout:
         raise NotThereError(f"there is no folder {line(folder, 200)}")
     if found.status:
@@ -104,51 +114,51 @@ def said(result: CommandResult) -> str:
     return text or f"exit status {result.status}"
 
 
-async def head_of(eyes: Eyes, path: str) -> bytes:
+async def head_of(runner: Runner, path: str) -> bytes:
     """Return the first bytes of a file.
 
     Raises:
         LookError: it cannot be read.
     """
-    return await _bytes(eyes, ["head", "-c", str(HEAD_BYTES), "--", path])
+    return await _bytes(runner, ["head", "-c", str(HEAD_BYTES), "--", path])
 
 
-async def tail_of(eyes: Eyes, path: str) -> bytes:
+async def tail_of(runner: Runner, path: str) -> bytes:
     """Return the last bytes of a file.
 
     Raises:
         LookError: it cannot be read.
     """
-    return await _bytes(eyes, ["tail", "-c", str(TAIL_BYTES), "--", path])
+    return await _bytes(runner, ["tail", "-c", str(TAIL_BYTES), "--", path])
 
 
-async def _bytes(eyes: Eyes, argv: list[str]) -> bytes:
-    found = await eyes.run(["env", "LC_ALL=C", *argv])
+async def _bytes(runner: Runner, argv: list[str]) -> bytes:
+    found = await runner.run(["env", "LC_ALL=C", *argv], timeout=LOOK_LIMIT)
     if found.status:
         raise LookError(f"the newest backup cannot be read: {said(found)}")
     return found.stdout
 
 
-async def host_seconds(eyes: Eyes, text: str = "") -> float:
+async def host_seconds(runner: Runner, text: str = "") -> float:
     """Return the host's own time, or that of a local date and time as the host reads it, in seconds since 1970.
 
     Raises:
         LookError: the host does not say.
     """
-    found = await eyes.run(["date", *(["-d", text] if text else []), "+%s"])
+    found = await runner.run(["date", *(["-d", text] if text else []), "+%s"], timeout=LOOK_LIMIT)
     try:
         return float(found.stdout)
     except ValueError:
         raise LookError(f"the host does not tell the time: {said(found)}") from None
 
 
-async def contents_of(eyes: Eyes, path: str) -> tuple[str, ...] | None:
+async def contents_of(runner: Runner, path: str) -> tuple[str, ...] | None:
     """Return the entries of an archive's table of contents (`TABLE DATA public activities app`); None: it does not read.
 
     Raises:
         LookError: no pg_restore there that can read it.
     """
-    found = await eyes.run(["env", "LC_ALL=C", "pg_restore", "-l", "--", path], timeout=60.0, limit=TOC_LIMIT)
+    found = await runner.run(["env", "LC_ALL=C", "pg_restore", "-l", "--", path], timeout=60.0, limit=TOC_LIMIT)
     if unable(found):
         raise LookError(unable(found))
     if found.status:
@@ -159,14 +169,14 @@ async def contents_of(eyes: Eyes, path: str) -> tuple[str, ...] | None:
     return tuple(entry.split(" ", 3)[3] for entry in lines if re.match(r"\d+; \d+ \d+ ", entry))
 
 
-async def plain_contents_of(eyes: Eyes, path: str, timeout: float) -> tuple[str, ...]:
+async def plain_contents_of(runner: Runner, path: str, timeout: float) -> tuple[str, ...]:
     """Return what a plain dump says of the data in it, in the words of `contents_of`; reads the whole file.
 
     Raises:
         LookError: it cannot be read.
     """
     argv = ["env", "LC_ALL=C", "nice", "-n", "19", "grep", "-a", "^-- Data for Name: ", "--", path]
-    found = await eyes.run(argv, timeout=timeout, limit=TOC_LIMIT)
+    found = await runner.run(argv, timeout=timeout, limit=TOC_LIMIT)
     if found.status > 1 or found.status < 0 or found.truncated:
         raise LookError(f"it cannot be read to its end: {said(found)}")
     form = re.compile(r"-- Data for Name: (.*); Type: (TABLE DATA); Schema: (.*); Owner: (.*)")

@@ -1,0 +1,1 @@
+"""The journal of systemd on one host, read with journalctl."""

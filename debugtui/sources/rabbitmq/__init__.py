@@ -1,0 +1,1 @@
+"""One RabbitMQ, through its management API."""
