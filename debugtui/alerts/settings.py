@@ -104,6 +104,15 @@ class Rules:
                 return setting
         return self._everywhere.get(rule, _UNKNOWN)
 
+    def everywhere(self, rule: str) -> Setting:
+        """Return what counts of a rule where no change for some targets applies."""
+        _ = self.specs
+        return self._everywhere.get(rule, _UNKNOWN)
+
+    def changed_somewhere(self, rule: str) -> bool:
+        """Tell whether a change for some targets only was made."""
+        return any(not one.everywhere for one in self._overrides.get(rule, ()))
+
     def least(self, rule: str) -> float:
         """Return the fewest that the figure of a rule is judged from."""
         return self.specs[rule].least
