@@ -45,13 +45,12 @@ def _rule(name: str, table: Mapping[str, Any]) -> RuleSpec:
     if strangers := set(table) - _KEYS:
         raise ValueError(f"unknown keys: {', '.join(sorted(strangers))}")
     severities = tuple(Severity(word) for word in _list(table["severity"]))
-    above, levels = "below" not in table, _levels(table, severities)
-    budget, clear = table.get("budget", ""), table.get("clear")
-    if budget and levels:
-        raise ValueError("a threshold and a budget exclude each other")
-    counts = bool(budget or levels)
+    clear, counts = table.get("clear"), [key for key in ("above", "below", "budget") if key in table]
+    if len(counts) > 1:
+        raise ValueError(f"only one of {' and '.join(counts)}")
     if counts and ("unit" not in table or "metric" not in table or clear is None):
         raise ValueError("what counts has a metric, a unit and a clear")
+    budget, levels = table.get("budget", ""), _levels(table, severities)
     return RuleSpec(
         name=name,
         says=table["says"],
@@ -59,7 +58,7 @@ def _rule(name: str, table: Mapping[str, Any]) -> RuleSpec:
         severities=severities,
         metric=table.get("metric", ""),
         unit=table.get("unit", ""),
-        above=above,
+        above="below" not in table,
         levels=levels,
         budget=budget,
         clear_share=float(clear) if budget and clear is not None else 1.0,
