@@ -48,9 +48,9 @@ class AcknowledgeScreen(ModalScreen[str | None]):
                 yield Static(
                     Content(safe(f"✓ acknowledged by {seen.who} at {seen.at:%H:%M} UTC: {seen.note}")), classes="muted"
                 )
-            yield Input(placeholder="what you found, or do: others read it", id="note", compact=True)
+            yield Input(placeholder="what you found, or do; when it gets worse it speaks up again", id="note", compact=True)
             yield Static(Content(""), id="says", classes="error")
-            yield Static(Content("enter acknowledge   esc no   it speaks up again when it gets worse"), classes="keys")
+            yield Static(Content("enter acknowledge   esc no"), classes="keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the note over; without one nothing is acknowledged."""
@@ -117,7 +117,7 @@ class SilenceScreen(ModalScreen[Wish | None]):
                 yield Input(safe(known[name]), id=name, compact=True)
             yield Static(Content(""), id="covers", classes="muted")
             yield Static(Content(""), id="says", classes="error")
-            yield Static(Content("enter silence   tab next field   esc no   silenced alerts are still counted"), classes="keys")
+            yield Static(Content("enter silence   tab next field   esc no"), classes="keys")
 
     def on_mount(self) -> None:
         """Say what would be quiet."""
@@ -133,7 +133,7 @@ class SilenceScreen(ModalScreen[Wish | None]):
 
     def _count(self) -> None:
         number = self._covered(self._value("rule"), self._value("target"))
-        words = f"covers {number} alert{'' if number == 1 else 's'} that hold{'s' if number == 1 else ''} now"
+        words = f"covers {number} alert{'' if number == 1 else 's'} now; silenced ones are still counted"
         self.query_one("#covers", Static).update(Content(words))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

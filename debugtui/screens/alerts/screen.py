@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from debugtui.alerts.describe import words_of
+from debugtui.alerts.describe import RuleWords, words_of
+from debugtui.alerts.settings import Rules
 from debugtui.model.alerts import Alert, Silence
 from debugtui.model.source import FleetView, Kind, SourceStatus
 from debugtui.model.target import Target
@@ -19,6 +20,7 @@ from debugtui.screens.details.base import DetailScreen, table_of
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.rows.alerts import alert_key
 from debugtui.widgets.bar import Bar, Word
+from debugtui.widgets.facts import Fact, Facts
 from debugtui.widgets.filter_bar import FilterBar
 from debugtui.widgets.line_table import LineTable
 
@@ -37,6 +39,8 @@ KEY_LINE_RIGHT = ("app.palette", "app.help")
 class AlertsScreen(DetailScreen):
     """All alerts, with what operators said of them."""
 
+    CSS_PATH = "../details/details.tcss"
+    DEFAULT_CSS = "AlertsScreen .facts { height: 5; margin-top: 1; margin-bottom: 0; }"
     TABS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("open", "Open"),
         ("silenced", "Silenced"),
@@ -49,6 +53,7 @@ class AlertsScreen(DetailScreen):
     def __init__(self) -> None:
         super().__init__(Target("alerts", "alerts"))
         self._alerts: tuple[Alert, ...] = ()
+        self._words: tuple[Rules, dict[str, RuleWords]] | None = None
 
     def compose_tab(self, name: str) -> Iterable[Widget]:
         """Yield the table of one tab."""
@@ -59,6 +64,7 @@ class AlertsScreen(DetailScreen):
             "recent": "no alert ended within the last day",
         }.get(name, "")
         yield table_of(name, columns, nothing)
+        yield Facts(id=f"facts-{name}", classes="facts")
 
     def _show_keys(self, first: Widget | None) -> None:
         words: list[Word] = [(f"{key} {label}", "") for key, label in hints(KEY_LINE, self.app.operator_keys)]
@@ -92,7 +98,37 @@ class AlertsScreen(DetailScreen):
         elif name == "recent":
             table.set_rows(rows.recent_rows(book.recent, now))
         else:
-            table.set_rows(rows.rule_rows(words_of(book.rules)))
+            table.set_rows(rows.rule_rows(self._rules().values()))
+        self._tell()
+
+    def _rules(self) -> dict[str, RuleWords]:
+        rules = self.app.keeper.book.rules
+        if self._words is None or self._words[0] is not rules:
+            self._words = (rules, {one.name: one for one in words_of(rules)})
+        return self._words[1]
+
+    def _tell(self) -> None:
+        """Say below the table all that is known of the row under its cursor."""
+        self.query_one(f"#facts-{self.tab}", Facts).show(self._facts())
+
+    def _facts(self) -> list[Fact]:
+        key, words = self.table(self.tab).cursor_key or "", self._rules()
+        if self.tab == "rules":
+            rule = words.get(key.removeprefix(rows.RULE))
+            return rows.rule_facts(rule) if rule is not None else []
+        if self.tab == "recent":
+            over = next((one for at, one in enumerate(self.app.keeper.book.recent) if rows.recent_key(one, at) == key), None)
+            return rows.over_facts(over, words.get(over.rule)) if over is not None else []
+        alert = self._alert()
+        if alert is None:
+            return []
+        return rows.facts_of(alert, words.get(alert.rule), self.app.keeper.book.trail((alert.rule, alert.target)))
+
+    def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:
+        """Another row: say what is known of it."""
+        event.stop()
+        if event.table.id == f"table-{self.tab}":
+            self._tell()
 
     def find_status(self, view: FleetView) -> SourceStatus | None:
         """No source alone feeds this screen."""
@@ -106,8 +142,7 @@ class AlertsScreen(DetailScreen):
     # What stands under the cursor
 
     def _key(self) -> str:
-        table = self.focused
-        return table.cursor_key or "" if isinstance(table, LineTable) and self.tab != "rules" else ""
+        return self.table(self.tab).cursor_key or ""
 
     def _alert(self) -> Alert | None:
         key = self._key().partition(rows.UNDER)[0]
