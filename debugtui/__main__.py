@@ -9,6 +9,7 @@ import click
 
 #: Where each command lives; imported only when it is called.
 COMMANDS = {
+    "alerts": ("debugtui.headless.alert_commands", "alerts", "Show remembered alerts; acknowledge, silence, list the rules."),
     "audit-log": ("debugtui.headless.audit_commands", "audit_log", "Show the audit log, or prove that nobody changed it."),
     "check": ("debugtui.headless.check", "check", "Read every source once and say what is wrong."),
     "config": ("debugtui.headless.config_commands", "config", "Write, check or find the configuration."),

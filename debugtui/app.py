@@ -18,8 +18,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from debugtui.alerts.book import AlertBook
-from debugtui.config.paths import config_file
+from debugtui.alerts.keeper import LOOK_EVERY, AlertKeeper
+from debugtui.alerts.settings import rules_of
+from debugtui.config.paths import config_file, state_dir
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import FleetView, Kind
@@ -75,6 +76,7 @@ class DebugTui(Console):
         fleet: Fleet | None = None,
         clock: Clock | None = None,
         demo: Any = None,
+        state: Path | None = None,
     ) -> None:
         """Prepare; nothing is read or connected before the first frame.
 
@@ -84,6 +86,7 @@ class DebugTui(Console):
             fleet: a fleet that is there already (tests).
             clock: time; the machine's where not given.
             demo: the demo's handle, closed at the end; None outside the demo.
+            state: where alerts are remembered, for a fleet that is there already; None: nowhere.
         """
         super().__init__()
         self.clock = clock or SystemClock()
@@ -97,7 +100,9 @@ class DebugTui(Console):
         self._config_path = config_path
         self._config = config
         self._demo = demo
-        self._book = AlertBook()
+        self._memory_folder = state
+        self.keeper = AlertKeeper(clock=self.clock)
+        self._problems_said = 0
         self._paused = False
         self._painted_version = -1
         self._painted_second = -1
@@ -113,6 +118,7 @@ class DebugTui(Console):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._ended_by, number)
         self.set_interval(TICK, self._tick)
+        self.set_interval(LOOK_EVERY, self._remember)
         self.call_after_refresh(self._begin)
 
     def _ended_by(self, number: signal.Signals) -> None:
@@ -126,6 +132,8 @@ class DebugTui(Console):
         try:
             if self.fleet is None:
                 self.fleet = await self._build()
+            elif self._memory_folder is not None:
+                await self.keeper.open(self._memory_folder)
             if self.fleet is not None:
                 self.attend()
                 await self.fleet.start()
@@ -149,6 +157,7 @@ class DebugTui(Console):
             await self._first_start()
             return None
         self._apply(config)
+        await self._open_alerts(config)
         factory = getattr(self._demo, "libvirt_factory", None)
         asker = ScreenAsker(self)
         fleet: Fleet = build_module.build_fleet(
@@ -156,6 +165,30 @@ class DebugTui(Console):
         )
         await self._open_desk(config, asker, fleet)
         return fleet
+
+    async def _open_alerts(self, config: Config) -> None:
+        """Take the rules of the configuration, and what earlier runs remember."""
+        await self.keeper.close()
+        self.keeper = AlertKeeper(rules_of(config.alerts), self.clock)
+        self._problems_said = 0
+        folder: Path | None = getattr(self._demo, "state", None)
+        if folder is None:
+            folder = await asyncio.to_thread(state_dir)
+        await self.keeper.open(folder)
+        self._say_problems()
+
+    def _remember(self) -> None:
+        self.run_worker(self._write_alerts(), name="remember", group="remember", exit_on_error=False)
+
+    async def _write_alerts(self) -> None:
+        await self.keeper.flush()
+        self._say_problems()
+
+    def _say_problems(self) -> None:
+        """Say once what is wrong with the memory of alerts; alerts go on without it."""
+        for problem in self.keeper.problems[self._problems_said :]:
+            self.say(problem, "warn")
+        self._problems_said = len(self.keeper.problems)
 
     async def _open_desk(self, config: Config, asker: Asker, fleet: Fleet) -> None:
         desk_module = await asyncio.to_thread(import_module, "debugtui.remediation.desk")
@@ -230,6 +263,7 @@ class DebugTui(Console):
             await self.repairs.leave()
         if self.desk is not None:
             await self.desk.close()
+        await self.keeper.close()
         if self.fleet is not None:
             await self.fleet.stop()
 
@@ -266,7 +300,7 @@ class DebugTui(Console):
         if self.fleet is not None and not self._paused:
             self._painted_version = self.fleet.version
             self.view = self.fleet.view()
-            self.alerts = self._book.update(self.view)
+            self.alerts = self.keeper.judge(self.view)
             for screen in self.screen_stack:
                 if isinstance(screen, MainScreen):
                     self._header_words = tuple(screen.header_words(self.view))
@@ -306,14 +340,15 @@ class DebugTui(Console):
 
     # What screens ask for
 
-    def open_target(self, target: Target) -> None:
-        """Open the detail screen of a target."""
+    def open_target(self, target: Target, tab: str = "") -> None:
+        """Open the detail screen of a target, at a tab; empty: at its first one."""
         from debugtui.screens.details import detail_screen
 
         screen = detail_screen(target, self.view)
         if screen is None:
             self.say(f"nothing more is known of {target}")
             return
+        screen.begin_at(tab)
         self.push_screen(screen, lambda _: self._returned())
         self.call_after_refresh(self._opened)
 
@@ -332,7 +367,6 @@ class DebugTui(Console):
 
     def copy(self, text: str, what: str) -> None:
         """Copy text to the terminal's clipboard and to a file, and say where."""
-        from debugtui.config.paths import state_dir
         from debugtui.config.redaction import redact
 
         safe = redact(text)
@@ -357,7 +391,7 @@ class DebugTui(Console):
         if isinstance(self.screen, HelpScreen):
             return
         bound = {(binding.binding.id or "").partition(".")[0] for binding in self.screen.active_bindings.values()}
-        scopes = [scope for scope in ("main", "detail", "table", "log", "app") if scope in bound]
+        scopes = [scope for scope in ("main", "detail", "alerts", "table", "log", "app") if scope in bound]
         self.push_screen(HelpScreen(scopes, self.operator_keys, self.screen.HELP or ""))
 
     def action_pause(self) -> None:
@@ -413,6 +447,14 @@ class DebugTui(Console):
         if self.repairs is not None:
             self.run_worker(self.repairs.list(), name="executions", group="repair", exclusive=True, exit_on_error=False)
 
+    def action_alerts(self) -> None:
+        """Show every alert."""
+        from debugtui.screens.alerts.screen import AlertsScreen
+
+        if not isinstance(self.screen, AlertsScreen):
+            self.push_screen(AlertsScreen(), lambda _: self._returned())
+            self.call_after_refresh(self._opened)
+
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""
         from debugtui.screens.jump import JumpScreen
@@ -432,7 +474,6 @@ class DebugTui(Console):
 
     def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
         """Save the screen as an SVG file."""
-        from debugtui.config.paths import state_dir
         from debugtui.screens.picture import picture
 
         folder = state_dir() / "pictures"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.model.alerts import Severity
 from debugtui.model.chrome import ChromeReading, ConsoleMessage, PageRequest, Story
 from debugtui.model.target import Target
@@ -35,23 +36,26 @@ _FAULTS = {
 }
 
 
-def findings(target: Target, reading: ChromeReading) -> Iterator[Finding]:
+def findings(target: Target, reading: ChromeReading, rules: Rules = DEFAULT) -> Iterator[Finding]:
     """Yield what is wrong with a page, one finding for each distinct thing, at most `MOST` of a kind and how many more."""
     if reading.fault:
         yield Finding(Severity.CRITICAL, "page_down", target, _cut(f"the page cannot be opened: {_fault(reading.fault)}"))
     elif reading.status is not None and reading.status >= 400:
         worst = Severity.CRITICAL if reading.status >= 500 else Severity.HIGH
         yield Finding(worst, "page_down", target, f"the page answers {reading.status}", float(reading.status))
-    for kind in (_console(target, reading), _failed(target, reading), _slow(target, reading), _stories(target, reading)):
+    for kind in (_console(target, reading), _failed(target, reading), _slow(target, reading, rules), _stories(target, reading)):
         yield from _bounded(target, kind)
-    yield from _paint(target, reading)
+    yield from _paint(target, reading, rules)
 
 
 def _bounded(target: Target, found: Iterable[Finding]) -> Iterator[Finding]:
     """Yield the first ones; the rest as one finding that counts them."""
     distinct: dict[tuple[str, Target], Finding] = {}
     for finding in found:
-        distinct.setdefault((finding.rule, finding.target), finding)
+        if finding.raised:
+            distinct.setdefault((finding.rule, finding.target), finding)
+        else:
+            yield finding
     yield from islice(distinct.values(), MOST)
     more = list(distinct.values())[MOST:]
     if more:
@@ -100,24 +104,26 @@ def _grade(request: PageRequest) -> int:
     return 1 if request.failure else 0 if (request.status or 0) >= 500 else 2
 
 
-def _slow(target: Target, reading: ChromeReading) -> Iterator[Finding]:
-    budget = reading.request_budget_ms
+def _slow(target: Target, reading: ChromeReading, rules: Rules) -> Iterator[Finding]:
     for request in reading.slow:
         what = _what(request, reading.url)
         about = Target(target.host, target.kind, f"{target.name}/{what}")
-        message = f"{what} took {_seconds(request.ms or 0.0)} (budget {_seconds(budget)})"
-        yield Finding(Severity.MEDIUM, "request_slow", about, message, request.ms, budget)
+        yield from rules.counted(
+            "request_slow", about, request.ms or 0.0, _late(f"{what} took"), budget=reading.request_budget_ms
+        )
 
 
-def _paint(target: Target, reading: ChromeReading) -> Iterator[Finding]:
+def _paint(target: Target, reading: ChromeReading, rules: Rules) -> Iterator[Finding]:
     pairs = (
         ("lcp", "largest contentful paint after", reading.lcp_ms, reading.lcp_budget_ms),
         ("tti", "interactive only after", reading.tti_ms, reading.tti_budget_ms),
     )
     for rule, words, value, budget in pairs:
-        if value is not None and value > budget:
-            message = f"{words} {_seconds(value)} (budget {_seconds(budget)})"
-            yield Finding(Severity.MEDIUM, rule, target, message, value, budget)
+        yield from rules.counted(rule, target, value, _late(words), budget=budget)
+
+
+def _late(words: str) -> Callable[[float, float], str]:
+    return lambda took, budget: f"{words} {_seconds(took)} (budget {_seconds(budget)})"
 
 
 def _stories(target: Target, reading: ChromeReading) -> Iterator[Finding]:

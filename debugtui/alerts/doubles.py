@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
 from debugtui.model.alertmanager import AlertmanagerReading
 from debugtui.model.grafana import GrafanaReading
 from debugtui.model.monitoring import Firing, alert_targets
@@ -34,11 +34,16 @@ class Doubles:
 
     def without(self, findings: Iterable[Finding], view: FleetView) -> Iterator[Finding]:
         """Yield findings without those alerts that another server tells already."""
+        known = self.of(view)
+        yield from (one for one in findings if one.rule not in FOREIGN or one.target not in known)
+
+    def of(self, view: FleetView) -> frozenset[Target]:
+        """Return the targets of the alerts of a view that another server tells already."""
         tellers = _tellers(view)
         version = tuple((one.host, one.kind, one.name, one.sequence, one.freshness) for one in tellers)
         if version != self._version:
             self._version, self._doubled = version, doubled(tellers)
-        yield from (one for one in findings if one.rule not in FOREIGN or one.target not in self._doubled)
+        return self._doubled
 
 
 def _tellers(view: FleetView) -> list[SourceStatus]:

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.model.alerts import Severity
 from debugtui.model.groq import GroqCall, GroqFault, GroqReading
 from debugtui.model.target import Target
 from debugtui.model.text import line
 
-#: A person who waits for an answer loses the thread after some seconds; at 10 s attention ends (Nielsen, "Response Times").
-LATENCY_MS = 5_000.0
-#: Fewer calls make no 95th percentile.
-LEAST_CALLS = 5
-#: Groq's models answer within some hundred milliseconds; ten times that is felt as a hang.
-FIRST_TOKEN_MS = 2_000.0
-#: A stream that pauses this long between two chunks reads as if it hung.
-GAP_MS = 2_000.0
-#: Share of a rate limit that is left, in per cent.
-HEADROOM_PERCENT = 10.0
-#: Share of the application's own calls that fail, in per cent; fewer calls than that are an accident.
-FAILURES_PERCENT = 5.0
-LEAST_OWN_CALLS = 10
 #: So many failed probes one after the other are no accident.
 IN_A_ROW = 3
 #: Longest message, in characters.
@@ -60,15 +48,16 @@ def rule_of(fault: GroqFault) -> str:
     return f"groq_{fault.name.lower()}"
 
 
-def findings(target: Target, reading: GroqReading) -> Iterator[Finding]:
+def findings(target: Target, reading: GroqReading, rules: Rules = DEFAULT) -> Iterator[Finding]:
     """Yield what is wrong with one use of the API."""
     newest = reading.newest
     if newest is not None and newest.fault is not None:
         yield _fault(target, reading, newest, newest.fault)
     elif newest is not None:
-        yield from _slow(target, newest)
-    yield from _percentiles(target, reading)
-    yield from _headroom(target, reading)
+        yield from _slow(target, newest, rules)
+    yield from _percentiles(target, reading, rules)
+    yield from _responses(target, reading, rules)
+    yield from _headroom(target, reading, rules)
     if reading.model_listed is False and not (newest is not None and newest.fault is GroqFault.NO_MODEL):
         message = line(f"model {reading.model} is not among the {reading.models} that the API lists", MESSAGE)
         yield Finding(_HIGH, "groq_model_not_listed", target, message)
@@ -77,7 +66,7 @@ def findings(target: Target, reading: GroqReading) -> Iterator[Finding]:
         yield Finding(
             Severity.LOW, "groq_budget_spent", target, message, float(reading.tokens_today), float(reading.tokens_budget)
         )
-    yield from _own_calls(target, reading)
+    yield from _own_calls(target, reading, rules)
 
 
 def _fault(target: Target, reading: GroqReading, newest: GroqCall, fault: GroqFault) -> Finding:
@@ -96,46 +85,67 @@ def _cut(message: str) -> str:
     return message if len(message) <= MESSAGE else message[: MESSAGE - 1] + "…"
 
 
-def _slow(target: Target, newest: GroqCall) -> Iterator[Finding]:
-    """What was slow about a probe that went well."""
-    gap, first, total = newest.longest_gap_ms, newest.ttft_ms, newest.total_ms
-    if gap is not None and gap > GAP_MS:
-        message = f"Groq: stream stalled for {gap / 1000:.1f} s, then went on"
-        yield Finding(_MEDIUM, rule_of(GroqFault.STALLED), target, message, gap, GAP_MS, newest.at)
-    elif first is not None and first > FIRST_TOKEN_MS:
-        message = f"Groq: slow first token, after {first / 1000:.1f} s"
-        yield Finding(_MEDIUM, rule_of(GroqFault.SLOW_FIRST_TOKEN), target, message, first, FIRST_TOKEN_MS, newest.at)
-    elif total is not None and total > LATENCY_MS:
-        message = f"Groq: slow answer, {total / 1000:.1f} s"
-        yield Finding(_MEDIUM, "groq_slow", target, message, total, LATENCY_MS, newest.at)
+def _slow(target: Target, newest: GroqCall, rules: Rules) -> Iterator[Finding]:
+    """What was slow about a probe that went well; of several the first is named.
+
+    A person who waits for an answer loses the thread after some seconds; at 10 s attention ends (Nielsen, "Response Times").
+    Groq's models begin to answer within some hundred milliseconds: ten times that is felt as a hang, and so is such a pause.
+    """
+    stalled, first, slow = rule_of(GroqFault.STALLED), rule_of(GroqFault.SLOW_FIRST_TOKEN), "groq_slow"
+    kinds = (
+        (stalled, newest.longest_gap_ms, lambda ms, _: f"Groq: stream stalled for {ms / 1000:.1f} s, then went on"),
+        (first, newest.ttft_ms, lambda ms, _: f"Groq: slow first token, after {ms / 1000:.1f} s"),
+        (slow, newest.total_ms, lambda ms, _: f"Groq: slow answer, {ms / 1000:.1f} s"),
+    )
+    named = False
+    for rule, value, says in kinds:
+        if value is None:
+            continue  # a probe that lists models has no stream
+        for finding in rules.counted(rule, target, value, says, since=newest.at):
+            if not (named and finding.raised):
+                yield finding
+            named |= finding.raised
 
 
-def _percentiles(target: Target, reading: GroqReading) -> Iterator[Finding]:
-    latency, first = reading.latency, reading.ttft
-    if latency is not None and latency.count >= LEAST_CALLS and latency.p95 > LATENCY_MS:
-        message = f"latency p95 {latency.p95 / 1000:.1f} s over the last {latency.count} probes"
-        yield Finding(_HIGH, "groq_latency", target, message, latency.p95, LATENCY_MS)
-    if first is not None and first.count >= LEAST_CALLS and first.p95 > FIRST_TOKEN_MS:
-        message = f"first token p95 {first.p95 / 1000:.1f} s over the last {first.count} probes"
-        yield Finding(_HIGH, "groq_first_token", target, message, first.p95, FIRST_TOKEN_MS)
+def _percentiles(target: Target, reading: GroqReading, rules: Rules) -> Iterator[Finding]:
+    pairs = (("groq_latency", "latency", reading.latency), ("groq_first_token", "first token", reading.ttft))
+    for rule, words, spread in pairs:
+        if spread is not None and spread.count >= rules.least(rule):
+            says = f"{words} p95 {spread.p95 / 1000:.1f} s over the last {spread.count} probes"
+            yield from rules.counted(rule, target, spread.p95, says)
 
 
-def _headroom(target: Target, reading: GroqReading) -> Iterator[Finding]:
+def _responses(target: Target, reading: GroqReading, rules: Rules) -> Iterator[Finding]:
+    """How long answers take: the newest probe that was answered, or the application's own calls, whichever is worse."""
+    newest, least = reading.newest, rules.least("groq_response")
+    found: list[tuple[float, str]] = []
+    if newest is not None and newest.total_ms is not None:
+        found.append((newest.total_ms, "the newest probe"))
+    found += (
+        (one.latency.p95, f"p95 of {one.latency.count} calls of the application ({one.origin})")
+        for one in reading.passive
+        if one.latency is not None and one.latency.count >= least
+    )
+    if found:
+        slowest, whose = max(found)
+        yield from rules.counted(
+            "groq_response", target, slowest, lambda ms, _: _cut(f"an answer of the AI takes {ms / 1000:.1f} s: {whose}")
+        )
+
+
+def _headroom(target: Target, reading: GroqReading, rules: Rules) -> Iterator[Finding]:
     for limit in reading.limits:
-        if limit.limit and limit.left_percent < HEADROOM_PERCENT:
+        if limit.limit and limit.name in ("requests", "tokens"):
             per = "day" if limit.name == "requests" else "minute"
             message = f"{limit.remaining:,} of {limit.limit:,} {limit.name} a {per} left"
-            severity = _HIGH if limit.name == "requests" else _MEDIUM
-            yield Finding(severity, f"groq_headroom_{limit.name}", target, message, limit.left_percent, HEADROOM_PERCENT)
+            yield from rules.counted(f"groq_headroom_{limit.name}", target, limit.left_percent, message)
 
 
-def _own_calls(target: Target, reading: GroqReading) -> Iterator[Finding]:
+def _own_calls(target: Target, reading: GroqReading, rules: Rules) -> Iterator[Finding]:
     for figures in reading.passive:
-        failed = sum(figures.by_class.values())
-        if figures.calls < LEAST_OWN_CALLS or not failed:
+        if figures.calls < rules.least("groq_application"):
             continue
-        percent = 100.0 * failed / figures.calls
-        if percent > FAILURES_PERCENT:
-            worst = max(figures.by_class, key=lambda fault: figures.by_class[fault])
-            message = f"{failed} of {figures.calls} calls of the application fail, most: {worst} ({figures.origin})"
-            yield Finding(_HIGH, "groq_application", target, _cut(message), percent, FAILURES_PERCENT)
+        failed = sum(figures.by_class.values())
+        worst = max(figures.by_class, key=lambda fault: figures.by_class[fault]) if failed else ""
+        message = f"{failed} of {figures.calls} calls of the application fail, most: {worst} ({figures.origin})"
+        yield from rules.counted("groq_application", target, 100.0 * failed / figures.calls, _cut(message))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
 from debugtui.model.alerts import Severity
 from debugtui.model.amounts import size_text
 from debugtui.model.journal import FAILURES, JournalReading, KernelEvent, KernelFault, OomKill, UnitChange, UnitEvent

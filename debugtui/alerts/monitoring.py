@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
 from debugtui.model.alertmanager import AlertmanagerReading, Integration
 from debugtui.model.alerts import Severity
 from debugtui.model.grafana import GrafanaReading

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.model.alerts import Severity
 from debugtui.model.nginx import NginxReading, Upstream
 from debugtui.model.target import Target
 
-#: From so many requests in five minutes on a share says something; shares that are too many, and that cut users off.
-LEAST_REQUESTS, MANY_5XX, MOST_5XX = 20, 0.01, 0.1
-SLOW_P95_MS = 1_000.0
 #: Levels of the error log that nginx itself calls urgent.
 URGENT = ("emerg", "alert", "crit")
 
 
-def findings(target: Target, reading: NginxReading) -> Iterator[Finding]:
+def findings(target: Target, reading: NginxReading, rules: Rules = DEFAULT) -> Iterator[Finding]:
     """Yield what is wrong."""
     if reading.master_pid is None:
         yield Finding(Severity.CRITICAL, "nginx_down", target, f"no nginx runs with {reading.config}")
@@ -30,6 +28,7 @@ def findings(target: Target, reading: NginxReading) -> Iterator[Finding]:
     for upstream in reading.upstreams:
         yield from _upstream(target, upstream)
     yield from _logs(target, reading)
+    yield from _figures(target, reading, rules)
 
 
 def _listens(target: Target, reading: NginxReading) -> Iterator[Finding]:
@@ -61,16 +60,28 @@ def _logs(target: Target, reading: NginxReading) -> Iterator[Finding]:
             says = f"{group.count} lines of [{group.level}] in five minutes, the newest: {group.newest}"
             yield Finding(Severity.HIGH, "nginx_log", target, says, float(group.count))
             break
-    if reading.status is not None and reading.status.dropped > 0:
-        says = f"{reading.status.dropped} connections were dropped: worker_connections is too small"
-        yield Finding(Severity.MEDIUM, "nginx_dropped", target, says, float(reading.status.dropped), 0.0)
+
+
+def _figures(target: Target, reading: NginxReading, rules: Rules) -> Iterator[Finding]:
+    if reading.status is not None:
+        dropped = reading.status.dropped
+        says = f"{dropped} connections were dropped: worker_connections is too small"
+        yield from rules.counted("nginx_dropped", target, float(dropped), says)
     access = reading.access
-    if access is None or access.requests < LEAST_REQUESTS:
-        return
-    if access.share_5xx > MANY_5XX:
-        severity = Severity.CRITICAL if access.share_5xx > MOST_5XX else Severity.HIGH
-        says = f"{100 * access.share_5xx:.1f} % of the requests are answered with 5xx, the newest: {access.newest_5xx}"
-        yield Finding(severity, "nginx_5xx", target, says, access.share_5xx, MANY_5XX)
-    if access.p95_ms is not None and access.p95_ms > SLOW_P95_MS:
-        says = f"p95 of all requests is {access.p95_ms / 1000:.1f} s, the slowest: {access.slowest}"
-        yield Finding(Severity.MEDIUM, "nginx_slow", target, says, access.p95_ms, SLOW_P95_MS)
+    requests = access.requests if access is not None else None
+    failing = slow = None
+    if access is not None:
+        failing, slow = 100 * access.share_5xx, access.p95_ms
+    if requests is None or requests >= rules.least("nginx_5xx"):
+        newest = access.newest_5xx if access is not None else ""
+        yield from rules.counted(
+            "nginx_5xx",
+            target,
+            failing,
+            lambda share, _: f"{share:.1f} % of the requests are answered with 5xx, the newest: {newest}",
+        )
+    if requests is None or requests >= rules.least("nginx_slow"):
+        slowest = access.slowest if access is not None else ""
+        yield from rules.counted(
+            "nginx_slow", target, slow, lambda took, _: f"p95 of all requests is {took / 1000:.1f} s, the slowest: {slowest}"
+        )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from debugtui.alerts import backup, chrome, groq, journal, monitoring, nginx, queues, tls, web
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.model.alertmanager import AlertmanagerReading
 from debugtui.model.backup import BackupReading
 from debugtui.model.chrome import ChromeReading
@@ -23,21 +24,25 @@ from debugtui.model.tls import TlsReading
 from debugtui.model.web import WebReading
 
 
-def of_outer(status: SourceStatus) -> Iterator[Finding]:
+def of_outer(status: SourceStatus, rules: Rules = DEFAULT) -> Iterator[Finding]:
     """Yield what the rules find in the reading of an outer layer; what is lost is not judged."""
+    yield from rules.settled(_of_outer(status, rules))
+
+
+def _of_outer(status: SourceStatus, rules: Rules) -> Iterator[Finding]:
     if status.freshness in (Freshness.LOST, Freshness.OFF):
         return
     target, reading = Target(status.host, status.kind.value, status.name), status.reading
     if isinstance(reading, WebReading):
-        yield from web.findings(target, reading)
+        yield from web.findings(target, reading, rules)
     elif isinstance(reading, TlsReading):
-        yield from tls.findings(target, reading)
+        yield from tls.findings(target, reading, rules)
     elif isinstance(reading, NginxReading):
-        yield from nginx.findings(target, reading)
+        yield from nginx.findings(target, reading, rules)
     elif isinstance(reading, ChromeReading):
-        yield from chrome.findings(target, reading)
+        yield from chrome.findings(target, reading, rules)
     elif isinstance(reading, GroqReading):
-        yield from groq.findings(target, reading)
+        yield from groq.findings(target, reading, rules)
     else:
         yield from _of_monitoring(target, reading)
         yield from _of_state(target, reading)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
 from debugtui.model.alerts import Severity
 from debugtui.model.amounts import size_text, span
 from debugtui.model.queues import ConsumerGroup, Queue

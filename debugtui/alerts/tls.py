@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.alerts.web import short
 from debugtui.model.alerts import Severity
 from debugtui.model.target import Target
 from debugtui.model.text import line
 from debugtui.model.tls import Certificate, TlsReading
 
-#: Days before the end. certbot renews 30 days before it, twice a day: with 21 left it has failed for more than a week, and
-#: seven are what is left to find out why by hand.
-DAYS_MEDIUM, DAYS_HIGH = 21.0, 7.0
 
+def findings(target: Target, reading: TlsReading, rules: Rules = DEFAULT) -> Iterator[Finding]:
+    """Yield what is wrong: no handshake, the end, trust, name, key, an old certificate served, the renewal.
 
-def findings(target: Target, reading: TlsReading) -> Iterator[Finding]:
-    """Yield what is wrong: no handshake, the end, trust, name, key, an old certificate served, the renewal."""
+    certbot renews 30 days before the end, twice a day: with 14 left it has failed for two weeks.
+    """
     where = short(reading.address, 34)
     if reading.fault:
         yield Finding(Severity.CRITICAL, "tls_down", target, f"{where}: no TLS: {_why(reading)}")
     served = reading.served
+    yield from _ending(target, served, rules)
     if served is not None:
-        yield from _ending(target, served)
         yield from _trust(target, reading, served)
     if reading.name_matches is False:
         names = ", ".join(served.names[:3]) if served else ""
@@ -38,22 +38,16 @@ def _why(reading: TlsReading) -> str:
     return short(reading.fault.removeprefix(f"{reading.address}: ").removeprefix(f"{reading.address} "), 56)
 
 
-def _ending(target: Target, served: Certificate) -> Iterator[Finding]:
+def _ending(target: Target, served: Certificate | None, rules: Rules) -> Iterator[Finding]:
+    if served is None:
+        yield from rules.counted("tls_expires", target, None, "")
+        return
     days, name = served.days_left, short(served.subject, 40)
     if days < 0:
         message = f"the certificate of {name} has expired {_days(-days)} ago"
         yield Finding(Severity.CRITICAL, "tls_expired", target, message, days, 0.0, since=served.not_after)
-    elif days < DAYS_MEDIUM:
-        soon = days < DAYS_HIGH
-        message = f"the certificate of {name} expires in {_days(days)}"
-        yield Finding(
-            Severity.HIGH if soon else Severity.MEDIUM,
-            "tls_expires",
-            target,
-            message,
-            days,
-            DAYS_HIGH if soon else DAYS_MEDIUM,
-        )
+    else:
+        yield from rules.counted("tls_expires", target, days, f"the certificate of {name} expires in {_days(days)}")
 
 
 def _days(days: float) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from debugtui.alerts.rules import Finding
+from debugtui.alerts.finding import Finding
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.model.alerts import Severity
 from debugtui.model.target import Target
 from debugtui.model.text import line
 from debugtui.model.web import Match, WebFault, WebReading
-
-#: Share of the probes of ten minutes that failed although the newest did not. One of ten is well above what a service that
-#: promises 99 % may fail, and with a probe every ten seconds it is six failures: no single hiccup.
-FAILED_SHARE = 0.10
 
 #: Longest address and longest text of an answer in a message.
 _URL, _TEXT = 48, 28
@@ -29,7 +26,7 @@ _WORDS = {
 }
 
 
-def findings(target: Target, reading: WebReading) -> Iterator[Finding]:
+def findings(target: Target, reading: WebReading, rules: Rules = DEFAULT) -> Iterator[Finding]:
     """Yield what is wrong: down, another status, another body, slow, or failing now and then."""
     what = f"GET {_short(reading.url)}"
     if reading.fault is not None:
@@ -38,11 +35,15 @@ def findings(target: Target, reading: WebReading) -> Iterator[Finding]:
     for match in reading.matches:
         if not match.ok:
             yield _mismatch(target, what, reading, match)
-    yield from _slow(target, what, reading)
+    yield from _slow(target, what, reading, rules)
     share = reading.failed_share
-    if reading.sound and share is not None and share >= FAILED_SHARE:
-        message = f"{what} fails now and then: {100 * share:.0f} % in ten minutes"
-        yield Finding(Severity.MEDIUM, "web_flapping", target, message, share, FAILED_SHARE)
+    if reading.sound:
+        yield from rules.counted(
+            "web_flapping",
+            target,
+            None if share is None else 100 * share,
+            lambda percent, _: f"{what} fails now and then: {percent:.0f} % in ten minutes",
+        )
 
 
 def _mismatch(target: Target, what: str, reading: WebReading, match: Match) -> Finding:
@@ -60,11 +61,17 @@ def _mismatch(target: Target, what: str, reading: WebReading, match: Match) -> F
     return Finding(Severity.HIGH, "web_json", about, f"{_short(reading.url, 24)}: {path} is {found}, not {wanted}")
 
 
-def _slow(target: Target, what: str, reading: WebReading) -> Iterator[Finding]:
-    took, budget = reading.timing.first_byte_ms, reading.first_byte_budget_ms
-    if took is not None and took > budget:
-        message = f"{what}: first byte after {took:.0f} ms, budget {budget:.0f} ms"
-        yield Finding(Severity.MEDIUM, "web_slow", target, message, took, budget)
+def _slow(target: Target, what: str, reading: WebReading, rules: Rules) -> Iterator[Finding]:
+    yield from rules.counted(
+        "web_slow",
+        target,
+        reading.timing.first_byte_ms,
+        lambda took, budget: f"{what}: first byte after {took:.0f} ms, budget {budget:.0f} ms",
+        budget=reading.first_byte_budget_ms,
+    )
+    yield from rules.counted(
+        "web_p95", target, reading.p95_ms, lambda took, _: f"{what}: p95 of ten minutes is {took / 1000:.1f} s"
+    )
 
 
 def _short(url: str, limit: int = _URL) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from debugtui.config.alerts import alert_faults
 from debugtui.config.faults import Place, nearest
 from debugtui.config.fields import parse_duration
 from debugtui.model.target import GROQ, MONITORING
@@ -35,6 +36,7 @@ def cross_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
             yield ("groq", at, "prometheus"), "no [[prometheus]] has this name", None
         if use.get("probe") == "completion" and use.get("model") is None:
             yield ("groq", at, "probe"), 'a completion needs a model: name it, or write probe = "models"', None
+    yield from alert_faults(data.get("alerts"), metrics)
     yield from _rising(data)
     yield from _services(data)
 

@@ -5,6 +5,7 @@ No error repeats the value: what stands in the wrong place may be a password.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from dataclasses import dataclass
@@ -15,11 +16,9 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, Strict, ValidationInfo
 
 from debugtui.config.faults import fault
+from debugtui.model.duration import seconds_of
 
 NAME_LIMIT = 64
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _ALIAS = re.compile(r"[\w.][\w.:%-]*")
 _USER = re.compile(r"[\w.][\w.@\\+-]*\$?")
@@ -40,8 +39,9 @@ def parse_duration(value: object) -> float:
         if not math.isfinite(value) or value < 0:
             raise fault("must be a duration of zero or more")
         return float(value)
-    if isinstance(value, str) and len(value) <= NAME_LIMIT and _DURATION.fullmatch(value.replace(" ", "")):
-        return math.fsum(float(count) * _UNITS[unit] for count, unit in _DURATION_PART.findall(value.replace(" ", "")))
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return seconds_of(value)
     raise fault('must be a duration: seconds as a number, or a text such as "30s", "15m" or "1h"')
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from debugtui.config.alerts import AlertsConfig
 from debugtui.config.cross import cross_faults
 from debugtui.config.faults import Place, fault, nearest, raise_faults
 from debugtui.config.fields import Flag, HostPath, Hours, LocalPath, Name, Number, Seconds, Table, Text, Url
@@ -17,6 +18,7 @@ from debugtui.model.target import Target
 
 __all__ = [
     "THEMES",
+    "AlertsConfig",
     "BackupConfig",
     "BackupsConfig",
     "BudgetConfig",
@@ -305,6 +307,7 @@ class Config(Table):
         notify: whom to notify.
         backups: the objectives of backup and recovery.
         repair: how repairs are kept, and when they need more care.
+        alerts: what is changed of the alert rules, and own ones.
         escalation: the escalation clock.
         services: the catalogue of services.
     """
@@ -319,6 +322,7 @@ class Config(Table):
     notify: NotifyConfig = NotifyConfig()
     backups: BackupsConfig = BackupsConfig()
     repair: RepairConfig = RepairConfig()
+    alerts: AlertsConfig = AlertsConfig()
     escalation: EscalationConfig = EscalationConfig()
     services: tuple[ServiceConfig, ...] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from debugtui.config.faults import Place
 from debugtui.config.fields import Table
@@ -24,11 +24,16 @@ def table_of(annotation: Any) -> type[Table] | None:
 def keys_at(place: Place) -> tuple[str, ...]:
     """Return the valid keys of the table at a place; empty where no table stands there."""
     table: type[Table] | None = Config
+    named = False
     for part in place:
         if isinstance(part, int):
             continue
+        if named:  # a table that operators name: [alerts.rules.NAME]
+            named = False
+            continue
         field = table.model_fields.get(part) if table is not None else None
         table = table_of(field.annotation) if field is not None else None
+        named = field is not None and table is not None and get_origin(field.annotation) is dict
     return tuple(table.model_fields) if table is not None else ()
 
 

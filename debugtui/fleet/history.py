@@ -160,6 +160,11 @@ def _postgres(reading: PostgresReading) -> list[float | None]:
     ]
 
 
+def figures_of(status: SourceStatus) -> tuple[tuple[str, ...], list[float | None]]:
+    """Return what a source's newest reading tells of, by name, and the figures, name by name in the order of `METRICS`."""
+    return _figures(status) or ((), [])
+
+
 class History:
     """A ring of samples for each source."""
 

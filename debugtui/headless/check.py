@@ -11,8 +11,10 @@ from enum import StrEnum
 
 import click
 
-from debugtui.alerts.book import AlertBook
+from debugtui.alerts.keeper import AlertKeeper
 from debugtui.alerts.rules import UNREADABLE
+from debugtui.alerts.settings import rules_of
+from debugtui.config import paths
 from debugtui.config.ask import Asker
 from debugtui.config.load import ConfigError, load
 from debugtui.config.models import Config
@@ -21,7 +23,8 @@ from debugtui.fleet.build import build_fleet
 from debugtui.fleet.fleet import Fleet
 from debugtui.fleet.monitoring import only_through
 from debugtui.headless.asker import terminal_asker
-from debugtui.model.alerts import Alert, Severity
+from debugtui.model.alerts import Alert, Severity, alert_json
+from debugtui.model.clock import SystemClock
 from debugtui.model.jsonable import jsonable
 from debugtui.model.source import FleetView, Freshness, HostView, LinkState, SourceStatus
 
@@ -104,11 +107,27 @@ async def _read(
             loop.add_signal_handler(number, task.cancel)
     try:
         await read_once(fleet)
-        view = fleet.view()
-        return view, AlertBook().update(view)
+        return await remembered(config, fleet.view())
     finally:
         await fleet.close_sources()
         await fleet.stop()
+
+
+async def remembered(config: Config, view: FleetView) -> tuple[FleetView, tuple[Alert, ...]]:
+    """Judge a view by the rules of a configuration, with what earlier runs remember: only so is anything known to last.
+
+    Where the memory fails, that is said on standard error, and judged is what this view alone shows.
+    """
+    keeper = AlertKeeper(rules_of(config.alerts), SystemClock())
+    try:
+        await keeper.open(await asyncio.to_thread(paths.state_dir))
+    except OSError as error:
+        click.echo(f"alerts are not remembered: {error.strerror}", err=True)
+    alerts = keeper.judge(view)
+    await keeper.close()
+    for problem in keeper.problems:
+        click.echo(redact(problem), err=True)
+    return view, alerts
 
 
 async def read_once(fleet: Fleet) -> None:
@@ -123,8 +142,12 @@ async def read_once(fleet: Fleet) -> None:
 
 
 def judge(view: FleetView, alerts: tuple[Alert, ...]) -> Status:
-    """Return the answer: critical before unknown before warning; what could not be read is never ok."""
-    found = {alert.severity for alert in alerts if alert.rule not in UNREADABLE}
+    """Return the answer: critical before unknown before warning; what could not be read is never ok.
+
+    What is silenced does not count, and neither does what is only remembered, since it cannot be seen whether it still holds.
+    """
+    counted = [alert for alert in alerts if alert.silence is None and alert.unknown_since is None]
+    found = {alert.severity for alert in counted if alert.rule not in UNREADABLE}
     if Severity.CRITICAL in found:
         return Status.CRITICAL
     if any(_unreadable(host) for host in view.hosts):
@@ -157,7 +180,7 @@ def document(view: FleetView, alerts: tuple[Alert, ...], status: Status) -> dict
             }
             for host in view.hosts
         ],
-        "alerts": [jsonable(alert) for alert in alerts],
+        "alerts": [alert_json(alert) for alert in alerts],
     }
 
 
@@ -174,10 +197,13 @@ def _source(status: SourceStatus) -> dict[str, object]:
 
 def report(view: FleetView, alerts: tuple[Alert, ...], status: Status) -> Iterator[str]:
     """Yield the answer as lines of text: the verdict first, then alerts, then each host's sources."""
-    counted = [alert for alert in alerts if alert.severity is not Severity.LOW]
-    yield f"DEBUGTUI {status.value.upper()}: {len(view.hosts)} hosts, {len(counted)} alerts"
+    counted = [alert for alert in alerts if alert.severity is not Severity.LOW and alert.silence is None]
+    silenced = sum(alert.silence is not None for alert in alerts)
+    more = f", {silenced} silenced" if silenced else ""
+    yield f"DEBUGTUI {status.value.upper()}: {len(view.hosts)} hosts, {len(counted)} alerts{more}"
     for alert in alerts:
-        yield f"  {alert.severity.value:<8}  {alert.target}  {redact(alert.message)}{_since(alert.since, view.taken_at)}"
+        words = f"{redact(alert.message)}{_since(alert.since, view.taken_at)}{_said(alert)}"
+        yield f"  {alert.severity.value:<8}  {alert.target}  {words}"
     for host in view.hosts:
         problem = f"  {redact(str(host.link.problem))}" if host.link.problem else ""
         yield f"{host.name}  link {host.link.state.value}{problem}"
@@ -187,6 +213,18 @@ def report(view: FleetView, alerts: tuple[Alert, ...], status: Status) -> Iterat
             yield f"  {source.name:<16}  {source.freshness.value:<5}  {took:>8}{note}"
             for gap in source.reading.gaps if source.reading else ():
                 yield f"    without {gap.feature}: {redact(str(gap.problem))}"
+
+
+def _said(alert: Alert) -> str:
+    """Return what is to be known of an alert besides that it holds."""
+    words = []
+    if alert.unknown_since is not None:
+        words.append(f"unknown since {alert.unknown_since:%H:%M:%S} UTC")
+    if alert.acknowledged is not None:
+        words.append(redact(f"acknowledged by {alert.acknowledged.who}: {alert.acknowledged.note}"))
+    if alert.silence is not None:
+        words.append(redact(f"silenced until {alert.silence.until:%Y-%m-%d %H:%M} UTC: {alert.silence.reason}"))
+    return f"  [{'; '.join(words)}]" if words else ""
 
 
 def _since(since: datetime, now: datetime) -> str:

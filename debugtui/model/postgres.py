@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,7 +80,7 @@ class PreparedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One row of pg_stat_statements; times in milliseconds."""
+    """One row of pg_stat_statements; times in milliseconds, since its statistics were reset. `stddev_ms`: None: not told."""
 
     query_id: str
     query: str
@@ -90,6 +91,19 @@ class Statement:
     total_ms: float
     rows: int
     hit_percent: float | None
+    stddev_ms: float | None = None
+
+    @property
+    def p95_ms(self) -> float:
+        """Its 95th percentile, estimated; its mean where no deviation is told.
+
+        The extension keeps no percentile. Times of one statement are spread to the right, about log-normally, so the estimate
+        is that of the log-normal distribution with this mean and deviation, and never more than the longest call.
+        """
+        if not self.stddev_ms or self.mean_ms <= 0:
+            return self.mean_ms
+        spread = math.log(1 + (self.stddev_ms / self.mean_ms) ** 2)
+        return min(self.max_ms, math.exp(math.log(self.mean_ms) - spread / 2 + 1.645 * math.sqrt(spread)))
 
 
 @dataclass(frozen=True, slots=True)

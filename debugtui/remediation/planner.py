@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from debugtui.alerts.book import AlertBook
 from debugtui.alerts.rules import UNREADABLE
+from debugtui.alerts.settings import rules_of
 from debugtui.config.redaction import redact
 from debugtui.model.canonical import canonical
 from debugtui.model.execution import Execution
@@ -229,7 +230,7 @@ async def _context(eyes: Eyes, draft: Draft) -> Factor:
         return Factor(2, f"a backup is running: {backup}")
     others = [
         alert
-        for alert in AlertBook().update(view)
+        for alert in AlertBook(rules_of(eyes.config.alerts)).update(view)
         if alert.target.host == eyes.host.name and alert.target != draft.target and alert.rule not in UNREADABLE
     ]
     if others:

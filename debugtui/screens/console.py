@@ -9,6 +9,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from debugtui.alerts.keeper import AlertKeeper
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock
 from debugtui.model.source import FleetView
@@ -29,7 +30,8 @@ class Console(App[int]):
     Attributes:
         clock: time; tests give their own.
         view: the newest view of the fleet that was painted.
-        alerts: what holds in that view, worst first.
+        alerts: what holds in that view, worst first; silenced ones too.
+        keeper: the book of alerts, and its memory.
         fleet: the supervisor; None until the first frame is painted.
         operator_keys: keys that the configuration changed, by action id.
     """
@@ -37,6 +39,7 @@ class Console(App[int]):
     clock: Clock
     view: FleetView
     alerts: tuple[Alert, ...]
+    keeper: AlertKeeper
     fleet: Fleet | None
     operator_keys: dict[str, str]
 
@@ -53,8 +56,8 @@ class Console(App[int]):
         """Leave; while something is executed, only when asked a second time."""
 
     @abstractmethod
-    def open_target(self, target: Target) -> None:
-        """Open the detail screen of a target."""
+    def open_target(self, target: Target, tab: str = "") -> None:
+        """Open the detail screen of a target, at a tab; empty: at its first one."""
 
     @abstractmethod
     def say(self, text: str, tone: Tone = "") -> None:

@@ -15,10 +15,12 @@ from debugtui.model.docker import DockerReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.source import FleetView, Freshness, HostView, Kind
 from debugtui.model.target import NO_HOSTS, Target
+from debugtui.screens.alerts.places import tab_of
 from debugtui.screens.board import Board, empty_text, pane_status
 from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.panes import BY_ID, PANES, PaneSpec
+from debugtui.screens.rows.alerts import alert_key
 from debugtui.screens.rows.common import PROBLEM
 from debugtui.themes.tones import Tone
 from debugtui.widgets.bar import Bar, Word
@@ -61,7 +63,7 @@ class MainScreen(PaintedScreen):
         (14, "-short"),
         (30, "-tall"),
     ]
-    BINDINGS: ClassVar[list[BindingType]] = list(bindings("main"))
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("main"), *bindings("alerts")]
     HELP = "Every pane at once. 1 to 7 go to a pane, enter opens the row under the cursor."
 
     def __init__(self) -> None:
@@ -117,10 +119,13 @@ class MainScreen(PaintedScreen):
     def _paint_alerts(self, view: FleetView, alerts: Sequence[Alert]) -> None:
         pane, table = self.query_one("#pane-alerts", Pane), self._table("alerts")
         table.empty_text = BY_ID["alerts"].nothing
-        table.set_rows(self._board.alerts(alerts, view.taken_at))
-        critical = sum(alert.severity == "critical" for alert in alerts)
-        tone: Tone = "bad" if critical else "warn" if alerts else "dim"
-        pane.set_status(f"{len(alerts)}" if alerts else "", tone)
+        speaking = [alert for alert in alerts if alert.silence is None]
+        table.set_rows(self._board.alerts(speaking, view.taken_at))
+        critical = sum(alert.severity == "critical" and alert.acknowledged is None for alert in speaking)
+        tone: Tone = "bad" if critical else "warn" if speaking else "dim"
+        silenced = len(alerts) - len(speaking)
+        words = [f"{len(speaking)}"] if speaking else []
+        pane.set_status(" ".join([*words, f"{silenced} silenced"] if silenced else words), tone)
         self._note(pane, table)
 
     def _note(self, pane: Pane, table: LineTable) -> None:
@@ -298,6 +303,28 @@ class MainScreen(PaintedScreen):
         else:
             self.app.say(f"no database is configured on {host}" if host else "no database is configured")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the keys of alerts mean something on an alert alone."""
+        return action not in ("acknowledge", "silence") or (self.focused is not None and self.focused.id == "table-alerts")
+
+    def _alert_under_cursor(self) -> Alert | None:
+        key = self._table("alerts").cursor_key
+        return next((alert for alert in self.app.alerts if alert_key(alert) == key), None)
+
+    def action_acknowledge(self) -> None:
+        """Acknowledge the alert under the cursor."""
+        from debugtui.screens.alerts.flow import begin_acknowledge
+
+        if (alert := self._alert_under_cursor()) is not None:
+            begin_acknowledge(self.app, alert)
+
+    def action_silence(self) -> None:
+        """Silence the alert under the cursor."""
+        from debugtui.screens.alerts.flow import begin_silence
+
+        if (alert := self._alert_under_cursor()) is not None:
+            begin_silence(self.app, alert)
+
     def action_quit(self) -> None:
         """Leave."""
         self.app.action_leave()
@@ -305,9 +332,10 @@ class MainScreen(PaintedScreen):
     def on_line_table_selected(self, event: LineTable.Selected) -> None:
         """Open the row."""
         event.stop()
-        target = target_of(event.table.id or "", event.key)
+        table = event.table.id or ""
+        target = target_of(table, event.key)
         if target is not None:
-            self.app.open_target(target)
+            self.app.open_target(target, tab_of(event.key.partition(" ")[0], target.kind) if table == "table-alerts" else "")
 
     def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
         """Say on the pane which filter stays."""

@@ -140,7 +140,7 @@ async def test_an_authority_that_is_not_known(link: Link, make_nginx: Callable[.
         (-2, "tls_expired", Severity.CRITICAL, "expired 2 days ago"),
         (0.5, "tls_expires", Severity.HIGH, "expires in 12 hours"),
         (5.5, "tls_expires", Severity.HIGH, "expires in 5 days"),
-        (15.5, "tls_expires", Severity.MEDIUM, "expires in 15 days"),
+        (13.5, "tls_expires", Severity.MEDIUM, "expires in 13 days"),
     ],
 )
 async def test_the_end_of_a_certificate(

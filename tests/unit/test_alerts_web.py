@@ -115,7 +115,7 @@ def test_a_sound_certificate_raises_nothing() -> None:
         (1.2, "tls_expires", Severity.HIGH, "expires in 1 day"),
         (6.9, "tls_expires", Severity.HIGH, "expires in 6 days"),
         (7.1, "tls_expires", Severity.MEDIUM, "expires in 7 days"),
-        (20.9, "tls_expires", Severity.MEDIUM, "expires in 20 days"),
+        (13.9, "tls_expires", Severity.MEDIUM, "expires in 13 days"),
     ],
 )
 def test_the_end_comes_nearer(days: float, rule: str, severity: Severity, words: str) -> None:

@@ -46,6 +46,7 @@ class DetailScreen(PaintedScreen):
         super().__init__()
         self.target = target
         self._tab = self.TABS[0][0]
+        self._asked = ""
         self._status: SourceStatus | None = None
 
     def compose(self) -> ComposeResult:
@@ -76,6 +77,11 @@ class DetailScreen(PaintedScreen):
         self.query_one("#keys", Bar).show(words, always)
 
     # Tabs
+
+    def begin_at(self, tab: str) -> None:
+        """Show this tab first, where there is one of this name; before the screen is shown."""
+        if any(tab == name for name, _ in self.TABS):
+            self._tab = self._asked = tab
 
     @property
     def tab(self) -> str:
@@ -140,7 +146,7 @@ class DetailScreen(PaintedScreen):
     def paint(self, view: FleetView, alerts: tuple[Alert, ...]) -> None:
         """Paint title and tab from a view."""
         self._status = self.find_status(view)
-        mine = [alert for alert in alerts if self.concerns(alert)]
+        mine = [alert for alert in alerts if self.concerns(alert) and alert.silence is None]
         words: list[Word] = [(str(self.target), "heading")]
         words += [(alert.message, "bad" if alert.severity == "critical" else "warn") for alert in mine[:2]]
         right: list[Word] = []

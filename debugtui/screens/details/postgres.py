@@ -44,7 +44,7 @@ class PostgresScreen(DetailScreen):
     def on_mount(self) -> None:
         """A session was asked for: show it in the lock tree."""
         super().on_mount()
-        if self._session:
+        if self._session and not self._asked:
             self.show_tab("locks")
 
     def compose_tab(self, name: str) -> Iterable[Widget]:
@@ -97,6 +97,8 @@ class PostgresScreen(DetailScreen):
             table = self.table(name)
             table.empty_text = rows.nothing(name, reading)
             table.set_rows(rows.MAKERS[name](reading, view.taken_at))
+            if name == "activity" and not self._session_found:
+                self._session_found = table.move_to(self._session)
 
     def _find_session(self, status: SourceStatus) -> None:
         if not self._session_found:

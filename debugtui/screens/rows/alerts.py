@@ -27,21 +27,32 @@ def alert_key(alert: Alert) -> str:
     return f"{alert.rule} {alert.target}"
 
 
+def tone_of(alert: Alert) -> Tone:
+    """Return the tone of an alert: what somebody has seen, and what is not known any more, steps back."""
+    return "dim" if alert.acknowledged is not None or alert.unknown_since is not None else TONES[alert.severity]
+
+
 def alert_rows(alerts: Iterable[Alert], now: datetime) -> list[Row]:
     """Return a row for each alert. The severity's initial stands in front: C, H, M or L."""
     return [_row(alert, now) for alert in alerts]
 
 
 def _row(alert: Alert, now: datetime) -> Row:
-    tone = TONES[alert.severity]
+    tone = tone_of(alert)
     seconds = seconds_since(alert.since, now)
     cells = (
         Cell(alert.severity.value[0].upper(), tone),
-        Cell(f"{_about(alert)}: {alert.message}", tone),
+        Cell(f"{_said(alert)}{_about(alert)}: {alert.message}", tone),
         Cell(alert.target.host, "dim"),
         Cell(age(seconds), "dim"),
     )
     return Row(alert_key(alert), cells, sort=(alert.severity.rank, alert.message, alert.target.host, seconds))
+
+
+def _said(alert: Alert) -> str:
+    if alert.unknown_since is not None:
+        return "? unknown "
+    return "✓ ack " if alert.acknowledged is not None else ""
 
 
 def _about(alert: Alert) -> str:

@@ -84,6 +84,7 @@ def _statement(row: Row, texts: QueryTexts) -> Statement:
         total_ms=row["total_ms"],
         rows=row["rows"],
         hit_percent=row["hit_percent"],
+        stddev_ms=row["stddev_ms"],
     )
 
 

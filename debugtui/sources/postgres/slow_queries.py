@@ -28,15 +28,16 @@ def statements(schema: str, extension: tuple[int, ...], *, texts: bool = True) -
 
     Without their texts where those cannot be converted.
     """
-    total, mean, longest = (f"{word}_exec_time" if extension >= (1, 8) else f"{word}_time" for word in ("total", "mean", "max"))
+    words = ("total", "mean", "max", "stddev")
+    total, mean, longest, spread = (f"{word}_exec_time" if extension >= (1, 8) else f"{word}_time" for word in words)
     return f"""
 SELECT queryid::text AS query_id, {query_text()}, pg_get_userbyid(userid)::text AS username,
-    calls, mean_ms, max_ms, total_ms, rows,
+    calls, mean_ms, max_ms, total_ms, rows, stddev_ms,
     CASE WHEN shared_blks_hit + shared_blks_read > 0
         THEN 100.0::float8 * shared_blks_hit / (shared_blks_hit + shared_blks_read) END AS hit_percent
 FROM (
     SELECT queryid, query, userid, calls, {mean} AS mean_ms, {longest} AS max_ms, {total} AS total_ms, rows,
-        shared_blks_hit, shared_blks_read,
+        {spread} AS stddev_ms, shared_blks_hit, shared_blks_read,
         row_number() OVER (ORDER BY {total} DESC) AS by_total, row_number() OVER (ORDER BY {mean} DESC) AS by_mean
     FROM {schema}.pg_stat_statements({str(texts).lower()})
     WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

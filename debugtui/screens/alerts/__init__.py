@@ -1,0 +1,1 @@
+"""The alerts screen, and what an operator says of alerts."""
