@@ -63,6 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.repair", "p", "plan", "Plan a repair of the row under the cursor; planning changes nothing.", Danger.WRITE),
     Action("app.execution", "e", "execution", "Show the newest execution: its steps, its checks, how it ended."),
     Action("app.executions", "E", "executions", "List the executions, and settle one that did not end.", Danger.WRITE),
+    Action("app.topology", "T", "topology", "Show what hangs together how, and which service owns what."),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),
     Action("main.pane_1", "1", "hosts", "Go to the hosts."),
     Action("main.pane_2", "2", "VMs", "Go to the VMs."),

@@ -48,5 +48,7 @@ def build_topology(view: FleetView, config: Config, severities: Mapping[Target, 
     apply_severities(draft, severities or {})
     topology = draft.finish(view.taken_at)
     owned = services_by_target(topology, facts)
-    nodes = tuple(replace(node, services=owned.get(node.target, ())) for node in topology.nodes)
+    nodes = tuple(
+        replace(node, services=names) if (names := owned.get(node.target)) is not None else node for node in topology.nodes
+    )
     return replace(topology, nodes=nodes)

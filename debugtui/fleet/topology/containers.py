@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from debugtui.fleet.topology.draft import Draft
 from debugtui.fleet.topology.facts import Facts, HostFacts, netloc
@@ -21,7 +22,7 @@ _WORTH = (*_DATABASES, "redis", "rediss", "amqp", "amqps")
 def add_containers(draft: Draft, facts: Facts, places: Places) -> None:
     """Add what the containers of every host need."""
     for host in facts.hosts.values():
-        engine = Target(host.name, Kind.DOCKER.value)
+        engine = host.engine
         draft.edge(engine, host.target, f"the engine runs on {host.name}")
         if host.docker is not None and host.docker.root_dir:
             below = add_filesystem(draft, host, host.docker.root_dir)
@@ -32,9 +33,10 @@ def add_containers(draft: Draft, facts: Facts, places: Places) -> None:
             draft.edge(target, engine, f"the Docker engine of {host.name} runs it")
             draft.edge(target, host.target, f"it runs on {host.name}")
         _compose(draft, host)
-        _sockets(draft, host, places)
+        hints = {container.id: tuple(hints_of(container)) for container in host.containers}
+        _sockets(draft, facts, host, places, hints)
         for container in host.containers:
-            for hint in hints_of(container):
+            for hint in hints[container.id]:
                 _hint(draft, facts, places, host, container, hint)
     _applications(draft, facts)
 
@@ -50,7 +52,7 @@ def _compose(draft: Draft, host: HostFacts) -> None:
                 draft.edge(host.container_target(container), host.container_target(other), why)
 
 
-def _sockets(draft: Draft, host: HostFacts, places: Places) -> None:
+def _sockets(draft: Draft, facts: Facts, host: HostFacts, places: Places, hints: Mapping[str, Sequence[Hint]]) -> None:
     """Add the connections that processes of containers hold."""
     by_id = {container.id: container for container in host.containers}
     serving = {(socket.container, socket.port) for socket in host.sockets if not socket.peer_port}
@@ -60,7 +62,10 @@ def _sockets(draft: Draft, host: HostFacts, places: Places) -> None:
             continue
         above = host.container_target(container)
         verb = "is connected" if socket.open else "was connected before"
-        for place in places.resolve(host.name, socket.peer, socket.peer_port, container).places:
+        found = places.resolve(host.name, socket.peer, socket.peer_port, container).places
+        names = (hint.database for hint in hints[container.id] if hint.port == socket.peer_port and hint.database)
+        hint = Hint("", "tcp", socket.peer, socket.peer_port, next(names, ""))
+        for place in _of_database(found, facts, hint):
             why = f"a process of {container.name} {verb} to {socket.peer}:{socket.peer_port}, which {place.says}"
             draft.edge(above, place.target, why, certain=place.certain)
 

@@ -98,6 +98,17 @@ class Places:
         for many in self._listeners.values():
             yield from (one for one in many if one.rank == 0)
 
+    @cached_property
+    def _of_service(self) -> dict[Target, tuple[Listener, ...]]:
+        found: dict[Target, list[Listener]] = defaultdict(list)
+        for one in self.services():
+            found[one.target].append(one)
+        return {target: tuple(many) for target, many in found.items()}
+
+    def of_service(self, target: Target) -> tuple[Listener, ...]:
+        """Return where a service listens."""
+        return self._of_service.get(target, ())
+
     # Addresses
 
     @cached_property
