@@ -89,17 +89,14 @@ def _shown(walk: Walk, target: Target) -> tuple[Edge, ...]:
     edges = walk.below(target)
     below = {edge.below for edge in edges}
     # Two that lead to each other hide neither.
-    through = {
-        other
-        for edge in edges
-        for other in _near(walk, edge.below) & below
-        if other != edge.below and edge.below not in _near(walk, other)
-    }
+    near = {edge.below: _near(walk, edge.below, target) for edge in edges}
+    through = {other for start, reached in near.items() for other in reached & below if start not in near[other]}
     shown = (edge for edge in edges if edge.below not in through)
     return tuple(sorted(shown, key=lambda edge: (_BELOW.get(edge.below.kind, len(_BELOW)), edge.below)))
 
 
-def _near(walk: Walk, start: Target) -> set[Target]:
-    """Return what a thing certainly needs, within two steps."""
-    first = {edge.below for edge in walk.below(start) if edge.certain}
-    return first | {edge.below for target in first for edge in walk.below(target) if edge.certain}
+def _near(walk: Walk, start: Target, without: Target) -> set[Target]:
+    """Return what a thing certainly needs, within two steps, and not by way of the one above it."""
+    first = {edge.below for edge in walk.below(start) if edge.certain and edge.below != without}
+    second = {edge.below for target in first for edge in walk.below(target) if edge.certain}
+    return (first | second) - {start}

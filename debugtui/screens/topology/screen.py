@@ -31,6 +31,7 @@ from debugtui.screens.topology.rows import (
 from debugtui.widgets.bar import Bar, Word
 from debugtui.widgets.filter_bar import FilterBar
 from debugtui.widgets.line_table import LineTable
+from debugtui.widgets.table_rows import cell_of
 
 KEYS = ("detail.back", "detail.next_tab", "table.select", "table.toggle", "table.filter", "app.repair", "app.copy")
 #: Seconds between two topologies, at least: how things hang together changes seldom.
@@ -67,6 +68,7 @@ class TreeTable(LineTable):
 class TopologyScreen(DetailScreen):
     """How everything hangs together."""
 
+    CSS_PATH = "../details/details.tcss"
     HELP = "What cannot do without what, from the routes down; services and who is responsible; what could not be placed."
     TABS: ClassVar[tuple[tuple[str, str], ...]] = (("tree", "Tree"), ("services", "Services"), ("rest", "Not placed"))
 
@@ -89,6 +91,7 @@ class TopologyScreen(DetailScreen):
             "rest": "everything is placed",
         }[name]
         yield TreeTable(columns, id=f"table-{name}", empty_text=nothing)
+        yield Bar(id=f"about-{name}", classes="about")
 
     def find_status(self, view: FleetView) -> SourceStatus | None:
         """Return none: this screen is about all of them."""
@@ -159,10 +162,24 @@ class TopologyScreen(DetailScreen):
         else:
             rows, self._opens[name] = rest_rows(topology, catalogue)
         table.set_rows(rows)
+        self._about()
 
     def on_tree_table_filtered(self) -> None:
         """Show what is folded while a filter looks for it."""
         self._show()
+
+    def on_line_table_highlighted(self) -> None:
+        """Say of the row under the cursor what its columns have no room for."""
+        self._about()
+
+    def _about(self) -> None:
+        table = self.table(self.tab)
+        row = table.cursor_row
+        words: list[Word] = []
+        if row is not None and not row.heading:
+            texts = [cell_of(row, at, column).text for at, column in enumerate(table.columns)]
+            words = [(text, "dim" if at else "") for at, text in enumerate(texts[2:]) if text not in ("", "-")]
+        self.query_one(f"#about-{self.tab}", Bar).show(words)
 
     # What is done here
 
