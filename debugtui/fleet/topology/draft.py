@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from debugtui.model.target import ADDRESS, Target
+from debugtui.model.target import ADDRESS, EXTERNAL, Target
 from debugtui.model.text import line
 from debugtui.model.topology import Edge, Layer, Node, NodeState, Topology
 
@@ -28,7 +28,9 @@ _LAYERS = {
 
 
 def layer_of(target: Target) -> Layer:
-    """Return the layer of a kind of thing; what has none of its own runs on the host."""
+    """Return the layer of a kind of thing; what has none of its own runs on the host, and what is outside is reached by web."""
+    if target.host == EXTERNAL:
+        return Layer.WEB
     return _LAYERS.get(target.kind, Layer.HOST)
 
 
@@ -66,7 +68,8 @@ class Draft:
         """Return the node of an address behind which nothing watched is known, on a host or outside."""
         text = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         target = Target(host, ADDRESS, line(text, WHY))
-        self.add(target, text, NodeState.UNKNOWN, says)
+        if target not in self.nodes:
+            self.add(target, text, NodeState.UNKNOWN, says)
         return target
 
     def below(self) -> dict[Target, list[Target]]:
@@ -81,10 +84,10 @@ class Draft:
         """Return the topology: in an order that does not depend on the order in which things were found."""
         nodes = tuple(self.nodes[target] for target in sorted(self.nodes))
         place = {node.target: at for at, node in enumerate(nodes)}
-        found = [
-            (place[above], place[below], edge)
-            for (above, below), (_, edge) in self.edges.items()
-            if above in place and below in place
-        ]
+        found: list[tuple[int, int, Edge]] = []
+        for (above, below), (_, edge) in self.edges.items():
+            first, second = place.get(above), place.get(below)
+            if first is not None and second is not None:
+                found.append((first, second, edge))
         found.sort(key=lambda one: one[:2])
         return Topology(taken_at, nodes, tuple(edge for _, _, edge in found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -81,13 +81,34 @@ class HostFacts:
             yield target_of(status), reading if isinstance(reading, PostgresReading) else None
 
 
-@dataclass(slots=True)
+@dataclass
 class Facts:
     """Everything, by host. `beside` are the sources that belong to no host."""
 
     config: Config
     hosts: dict[str, HostFacts] = field(default_factory=dict)
     beside: tuple[SourceStatus, ...] = ()
+
+    @cached_property
+    def database_names(self) -> dict[Target, str]:
+        """What each watched database is called on its server."""
+        return {
+            target: reading.database if reading is not None else _configured_name(host, target)
+            for host in self.hosts.values()
+            for target, reading in host.databases()
+        }
+
+
+def _configured_name(host: HostFacts, target: Target) -> str:
+    from debugtui.sources.postgres.dsn import DsnError, parse_dsn
+
+    for table in host.config.postgres if host.config is not None else ():
+        if table.name == target.name:
+            try:
+                return parse_dsn(table.dsn).database
+            except DsnError:
+                return ""
+    return ""
 
 
 def facts_of(view: FleetView, config: Config) -> Facts:
@@ -117,6 +138,7 @@ def target_of(status: SourceStatus) -> Target:
     return Target(status.host, status.kind.value, name)
 
 
+@lru_cache(maxsize=4_096)
 def netloc(url: str) -> tuple[str, int] | None:
     """Return (host, port) of a URL; None where it has none."""
     try:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def add_services(draft: Draft, facts: Facts) -> None:
     """Add the resources of the configured services, and how they hang together where nothing stronger is known."""
     configured = {service.name: service for service in facts.config.services}
+    if not configured:
+        return
     for service in configured.values():
         for target in resources_of(service):
             if target not in draft.nodes:

@@ -132,6 +132,13 @@ def test_a_server_that_is_not_watched_is_shown_where_something_needs_it() -> Non
     assert below_of(topology, "elm/docker/api") == {"external/address/10.9.9.9:3306": True}
 
 
+def test_a_database_behind_a_name_that_nothing_resolves_is_guessed_by_its_own() -> None:
+    api = container("api", networks=("front",), connects=("DATABASE_URL postgresql://primary.db.test:5432/ledger",))
+    topology = elm(api)
+    assert below_of(topology, "elm/docker/api") == {"elm/postgres/ledger": False}
+    assert "is the one database ledger" in why(topology, "elm/docker/api", "elm/postgres/ledger")[0]
+
+
 def test_compose_says_what_a_service_waits_for() -> None:
     one = container("p-web-1", project="p", service="web", depends_on=("queue", "absent"))
     two = container("p-queue-1", project="p", service="queue")
@@ -154,6 +161,17 @@ def test_a_use_of_the_groq_api_is_known_by_its_address_and_guessed_by_its_key() 
     topology = built(host("elm", status("elm", Kind.DOCKER, docker(by_address, by_key))), groq, text=GROQ)
     assert why(topology, "elm/docker/a", "groq/chat") == ("GROQ_BASE_URL names 127.0.0.1:7777", True)
     assert why(topology, "elm/docker/b", "groq/chat")[1] is False
+
+
+def test_what_answers_for_the_groq_api_on_a_host_is_below_it() -> None:
+    proxy = container("proxy", ports=("127.0.0.1:7777->80/tcp",))
+    groq = host("groq", status("groq", Kind.GROQ, postgres(), "chat"))
+    topology = built(
+        host("elm", status("elm", Kind.DOCKER, docker(proxy))),
+        groq,
+        text=f'[[hosts]]\nname = "elm"\naddress = "ssh://elm"\n{GROQ}via = "elm"\n',
+    )
+    assert below_of(topology, "groq/chat") == {"elm/docker/proxy": True}
 
 
 def test_a_use_that_names_its_application_belongs_to_no_other() -> None:

@@ -208,3 +208,37 @@ def test_probe_certificate_and_browser_are_sides_of_one_address() -> None:
     assert [(str(node.target), node.state, node.says) for node in found] == [
         ("alder/web/shop", NodeState.DOWN, "handshake failed")
     ]
+
+
+def test_an_nginx_in_a_container_reaches_others_by_their_names() -> None:
+    gate = container("gate", networks=("web",), ports=("0.0.0.0:8443->8443/tcp",))
+    api = container("p-api-1", project="p", service="api", networks=("web",), aliases=("api",))
+    stranger = container("api", networks=("other",))
+    topology = site(("/", "http://api:3000"), containers=(gate, api, stranger))
+    assert below_of(topology, "alder/nginx/main") == {"alder/docker/gate": True, "alder/docker/p-api-1": True}
+
+
+def test_a_name_that_nothing_resolves_is_guessed_to_be_the_one_that_is_called_so() -> None:
+    topology = site(("/", "http://api:3000"), containers=(container("api", networks=("x",)),))
+    assert below_of(topology, "alder/nginx/main") == {"alder/docker/api": False}
+
+
+def test_the_configuration_may_name_the_containers_of_an_address() -> None:
+    text = """
+    [[hosts]]
+    name = "alder"
+    address = "ssh://alder"
+    web = [{name = "shop", url = "https://cdn.test/", containers = ["front"]}]
+    """
+    topology = site(containers=(container("front"),), url="https://cdn.test/", text=text)
+    assert why(topology, "alder/web/shop", "alder/docker/front")[1] is True
+
+
+def test_an_address_asked_from_here_is_no_port_of_the_host() -> None:
+    text = """
+    [[hosts]]
+    name = "alder"
+    address = "ssh://alder"
+    web = [{name = "shop", url = "http://127.0.0.1:8443/", direct = true}]
+    """
+    assert below_of(site(("/", "x"), url="http://127.0.0.1:8443/", text=text), "alder/web/shop") == {}
