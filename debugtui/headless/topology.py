@@ -51,7 +51,7 @@ def document(found: Topology, catalogue: Catalogue) -> dict[str, object]:
     return {
         "version": 1,
         "taken_at": jsonable(found.taken_at),
-        "nodes": [{**_object(node), "says": redact(node.says)} for node in found.nodes],
+        "nodes": [{**_object(node), "title": redact(node.title), "says": redact(node.says)} for node in found.nodes],
         "edges": [{**_object(edge), "why": redact(edge.why)} for edge in found.edges],
         "services": [_object(service) for service in catalogue.services],
         "unplaced": jsonable(catalogue.unplaced),

@@ -98,7 +98,9 @@ def _alike(application: str, container: Container) -> bool:
 
 def _replicas(draft: Draft, facts: Facts, places: Places, primary: Target, reading: PostgresReading) -> None:
     for replica in reading.replicas or ():
-        where = places.host_at(_address(replica.client)) if replica.client else None
+        address = _address(replica.client)
+        here = address == "local" or is_loopback(address)
+        where = primary.host if here else places.host_at(address, primary.host)
         for target, other in facts.hosts[where].databases() if where is not None else ():
             if other is not None and other.in_recovery and other.database == reading.database:
                 why = f"{primary} streams to {replica.application} at {replica.client}"

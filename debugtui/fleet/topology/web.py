@@ -66,10 +66,10 @@ def _web(draft: Draft, host: HostFacts, facts: Facts, places: Places, status: So
     if found.local is not None:
         says = f"nothing that is watched is known to listen on port {at[1]} of {found.local}"
         below = draft.address(found.local, at[0], at[1], says)
-        draft.edge(target, below, f"{url} leads there")
+        draft.edge(target, below, f"{at[0]}:{at[1]} leads there")
         draft.edge(below, Target(found.local, Kind.SYSTEM.value), f"it is an address of {found.local}")
     elif not direct:
-        draft.edge(target, host.target, f"{url} is reached through {host.name}", certain=False)
+        draft.edge(target, host.target, f"{at[0]}:{at[1]} is reached through {host.name}", certain=False)
 
 
 def _through(

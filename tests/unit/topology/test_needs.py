@@ -222,6 +222,19 @@ def test_a_standby_needs_its_primary() -> None:
     assert edge(built(main, other), "oak/postgres/copy", "elm/postgres/ledger")
 
 
+def test_a_standby_may_be_on_the_same_host() -> None:
+    replica = Replica("two", "127.0.0.1:5000", "streaming", "async", 0, None, None, None)
+    topology = built(
+        host(
+            "elm",
+            status("elm", Kind.POSTGRES, postgres(replicas=(replica,)), "ledger"),
+            status("elm", Kind.POSTGRES, postgres(in_recovery=True), "copy"),
+        )
+    )
+    assert below_of(topology, "elm/postgres/copy") == {"elm/postgres/ledger": True}
+    assert below_of(topology, "elm/postgres/ledger") == {}
+
+
 def test_a_vm_rests_on_the_pool_of_its_disk_and_that_on_a_filesystem() -> None:
     topology = built(
         host(
