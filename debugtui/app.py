@@ -340,6 +340,11 @@ class DebugTui(Console):
 
     # What screens ask for
 
+    @property
+    def configuration(self) -> Config | None:
+        """The configuration in use; None before it is read."""
+        return self._config
+
     def open_target(self, target: Target, tab: str = "") -> None:
         """Open the detail screen of a target, at a tab; empty: at its first one."""
         from debugtui.screens.details import detail_screen
@@ -453,6 +458,14 @@ class DebugTui(Console):
 
         if not isinstance(self.screen, AlertsScreen):
             self.push_screen(AlertsScreen(), lambda _: self._returned())
+            self.call_after_refresh(self._opened)
+
+    def action_topology(self) -> None:
+        """Show what hangs together how."""
+        from debugtui.screens.topology.screen import TopologyScreen
+
+        if not isinstance(self.screen, TopologyScreen):
+            self.push_screen(TopologyScreen(), lambda _: self._returned())
             self.call_after_refresh(self._opened)
 
     def action_jump(self) -> None:

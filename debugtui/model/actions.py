@@ -64,6 +64,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.execution", "e", "execution", "Show the newest execution: its steps, its checks, how it ended."),
     Action("app.executions", "E", "executions", "List the executions, and settle one that did not end.", Danger.WRITE),
     Action("app.alerts", "A", "alerts", "Show every alert: open, silenced, ended; and the rules."),
+    Action("app.topology", "T", "topology", "Show what hangs together how, and which service owns what."),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),
     Action("main.pane_1", "1", "hosts", "Go to the hosts."),
     Action("main.pane_2", "2", "VMs", "Go to the VMs."),
