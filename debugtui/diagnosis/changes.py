@@ -1,4 +1,4 @@
-"""What was changed lately: by people through Docker and nginx, by settings, by this program. Changes are candidates, and are cited."""
+"""What was changed lately: through Docker and nginx, by this program. One right before a fault is a candidate, and cited."""
 
 from __future__ import annotations
 

@@ -114,8 +114,8 @@ def _since(root: Root) -> datetime | None:
 
 
 def _severity(root: Root) -> Severity:
-    return min((one.severity for one in root.all() if one.role is not Role.SUPPORT or one is root.cause), key=lambda one: one.rank,
-               default=root.cause.severity)  # fmt: skip
+    felt = [one.severity for one in root.all() if one.role is not Role.SUPPORT or one is root.cause]
+    return min(felt, key=lambda one: one.rank)
 
 
 def _evidence(root: Root, clues: Sequence[Clue], recent: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -129,10 +129,11 @@ def _evidence(root: Root, clues: Sequence[Clue], recent: Sequence[Evidence]) -> 
     rows += [_told(clue) for clue in clues if clue.source in things]
     rows += [*recent, *(_row(one) for one in root.beside)]
     kept: list[Evidence] = []
+    last = _row(root.cause)
     for row in rows:
-        if all((row.source, row.reading, row.says) != (one.source, one.reading, one.says) for one in kept):
+        if row != last and all((row.source, row.reading, row.says) != (one.source, one.reading, one.says) for one in kept):
             kept.append(row)
-    return (*kept[: MOST_EVIDENCE - 1], _row(root.cause))
+    return (*kept[: MOST_EVIDENCE - 1], last)
 
 
 def _row(anomaly: Anomaly, link: Link | None = None) -> Evidence:

@@ -186,7 +186,7 @@ def _without_guesses(head: Anomaly, found: list[Link], reach: Reach) -> list[Lin
 
 
 def _rank(link: Link) -> tuple[object, ...]:
-    """Order: known before guessed, what is at fault by itself before what is felt, the stronger relation, the deepest, the first."""
+    """Order: known before guessed, at fault by itself before felt, the stronger relation, the deepest, the earliest."""
     role = {Role.CAUSE: 2, Role.SYMPTOM: 1, Role.SUPPORT: 0}[link.below.role]
     since = link.below.since or _LATE
     strong = link.relation >= Relation.INFERRED

@@ -11,6 +11,7 @@ from debugtui.alerts.rules import Finding, of_host, of_source
 from debugtui.diagnosis.anomaly import Anomaly, Role, layer_of, source_of
 from debugtui.diagnosis.own import conditions
 from debugtui.diagnosis.own.access import of_lost
+from debugtui.diagnosis.own.placed import placed_of
 from debugtui.diagnosis.own.refine import refined
 from debugtui.diagnosis.rulebook import entry_of
 from debugtui.model.alerts import Severity
@@ -39,7 +40,8 @@ def anomalies_of(view: FleetView, seen: Seen | None = None) -> tuple[Anomaly, ..
     for host in view.hosts:
         for anomaly in of_one_host(host, view.taken_at):
             found.setdefault((anomaly.rule, anomaly.target), _dated(anomaly, seen or {}))
-    return tuple(sorted(found.values(), key=lambda one: (str(one.target), one.rule)))
+    placed = placed_of(found.values(), view)
+    return tuple(sorted(placed, key=lambda one: (str(one.target), one.rule)))
 
 
 def of_one_host(host: HostView, now: datetime) -> Iterator[Anomaly]:
@@ -106,8 +108,8 @@ def _source(status: SourceStatus, target: Target) -> Target:
     """Return what an operator opens to see it: the thing itself where it has a reading of its own, else its source."""
     if target.kind in (Kind.LIBVIRT, Kind.DOCKER) or target.host != status.host:
         return target
-    if status.kind is Kind.SYSTEM:
-        return Target(status.host, Kind.SYSTEM)
+    if status.kind in (Kind.SYSTEM, Kind.JOURNAL):
+        return Target(status.host, status.kind)
     return source_of(target)
 
 
@@ -126,7 +128,7 @@ def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
 
 
 class Memory:
-    """Remembers since when each anomaly has been seen. One memory serves one run; `start` takes over what an earlier one knew."""
+    """Remembers since when each anomaly has been seen. One serves one run; `start` takes over what an earlier one knew."""
 
     def __init__(self, start: Seen | None = None) -> None:
         self.seen: dict[tuple[str, Target], datetime] = dict(start or {})

@@ -9,11 +9,12 @@ from debugtui.model.source import Kind
 
 #: Of the anomalies of one thing the first of these names the fault; one that is not here comes after them.
 FIRST: tuple[str, ...] = (
-    "oom_killed", "container_paused", "container_failed_start", "crash_loop", "container_dead", "container_stopped",
+    "oom_killed", "oom_kill", "container_paused", "container_failed_start", "crash_loop", "container_dead", "container_stopped",
     "container_exited", "container_crashed", "container_memory", "unhealthy", "container_not_running",
     "vm_io_error", "vm_crashed", "vm_paused", "vm_forced_off", "vm_off", "vm_stopped",
     "tls_stale", "tls_expired", "tls_key", "tls_name", "tls_untrusted", "tls_renewal", "tls_expires", "tls_down",
     "nginx_config", "nginx_port", "nginx_down", "nginx_upstream", "nginx_not_reloaded", "nginx_passing",
+    "unit_failed", "unit_failing",
     "lock_chain", "lock_wait", "prepared_transaction", "idle_in_transaction", "long_query", "query_running",
     "memory_exhausted", "overload", "memory", "cpu",
     "web_down", "web_status", "page_down", "web_json", "web_body", "request_failed", "js_exception", "js_rejection", "web_slow",
@@ -21,9 +22,11 @@ FIRST: tuple[str, ...] = (
 _PLACE = {rule: place for place, rule in enumerate(FIRST)}
 
 #: Databases' own faults that are one story on one database: its tables, its statements.
-_SCANS = frozenset({"index_missing", "statement_slow", "table_bloated"})
+_SCANS = frozenset({"index_missing", "statement_slow", "table_bloated", "query_slow"})
 #: Faults of a page that come with one release.
 _RELEASE = frozenset({"js_exception", "js_rejection", "request_failed", "console_error"})
+#: A unit that failed, by systemd and by the journal.
+_UNIT = frozenset({"unit_failed", "unit_failing"})
 #: What says that nginx itself does not serve as configured.
 _NGINX = frozenset({"nginx_config", "nginx_port", "nginx_down", "nginx_not_reloaded"})
 
@@ -47,6 +50,8 @@ def group_of(anomaly: Anomaly) -> tuple[object, ...]:
         )
     if kind == Kind.SYSTEM and not anomaly.target.name:
         return (anomaly.target, anomaly.aspect, rule in ("memory", "memory_exhausted"))
+    if rule in _UNIT:
+        return (anomaly.target, "unit")
     if kind in MONITORS:
         return (anomaly.target, rule)
     return (anomaly.target, rule)

@@ -53,8 +53,10 @@ _ABOUT_CONTENT = frozenset({"403", "404", "410"})
 #: What only goes along with other things: it never explains one.
 COMPANIONS = frozenset(
     {
-        "unseen", "web_flapping", "lcp", "tti", "request_slow", "console_error", "front_contradiction", "nginx_5xx", "nginx_slow",
-        "nginx_log", "groq_budget_spent", "tls_no_renewal", "pending_restart", "container_starting", "js_rejection",
+        "unseen", "web_flapping", "web_p95", "lcp", "tti", "request_slow", "console_error", "front_contradiction", "nginx_5xx",
+        "nginx_slow", "nginx_log", "groq_budget_spent", "tls_no_renewal", "pending_restart", "container_starting",
+        "js_rejection", "log_errors", "prometheus_alert", "alertmanager_alert", "grafana_alert", "backup_missing", "backup_old",
+        "backup_incomplete", "backup_small",
     }
 )  # fmt: skip
 
@@ -64,6 +66,9 @@ LATELY = timedelta(minutes=15)
 _STORAGE = frozenset({"disk", "inodes", "pool_full", "pool_inactive"})
 _LOCKS = frozenset({"lock_chain", "lock_wait", "commits_wait", "prepared_transaction"})
 _ENDED = frozenset({"crash_loop", "container_crashed", "container_exited", "container_failed_start", "unhealthy"})
+#: Facts of a database that stand by themselves.
+_OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
+
 #: Kinds that serve others and can be what a container or a route waits for.
 _SERVERS = frozenset({Kind.POSTGRES, Kind.REDIS, Kind.RABBITMQ, Kind.GROQ, Kind.DOCKER, Kind.LIBVIRT})
 #: What users see, or what stands right before it.
@@ -118,8 +123,10 @@ def _near(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
 
 def _same(below: Anomaly, above: Anomaly) -> bool:
     """Of two anomalies of one thing: the one that is at fault by itself explains the one that is felt."""
+    if above.rule in _OWN:
+        return False
     if below.role is Role.CAUSE:
-        return True
+        return below.target.kind != Kind.POSTGRES or below.aspect in (Aspect.BLOCKED, Aspect.RESOURCE) or below.rule in _OWN
     if below.rule == "nginx_upstream":
         return above.target.kind in ROUTE or above.rule in ("nginx_5xx", "nginx_passing")
     return above.target.kind == Kind.CHROME and below.target.kind in (Kind.WEB, Kind.TLS) and below.role is Role.SYMPTOM

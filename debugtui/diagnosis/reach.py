@@ -79,6 +79,10 @@ class Reach:
         """Return how the thing of one anomaly rests on the other's, and why; None where nothing says so."""
         if above.node == below.node or (above.target == below.target):
             return Relation.SAME, ""
+        if above.fact("instances"):
+            return self._watched(above, below)
+        if above.rule.startswith("queue_") and above.node in self.below(below.node):
+            return Relation.EDGE, f"{below.node.name} works on it"
         ways = self.of(above)
         way = ways.get(below.target) or ways.get(below.node)
         if way is not None:
@@ -92,6 +96,22 @@ class Reach:
         if below.target.kind == Kind.SYSTEM and not _is_path(below.target.name):
             return Relation.HOST, f"it runs on {below.target.host}"
         return Relation.GUESS, f"both are on {below.target.host}"
+
+    def _watched(self, above: Anomaly, below: Anomaly) -> tuple[Relation, str] | None:
+        """Return how one watched address rests on a thing: a monitoring server has an edge to each of many that it watches."""
+        wanted = tuple(above.fact("instances").split(","))
+        for edge in self._below.get(above.node, ()):
+            if not any(f" {one}," in f"{edge.why}," for one in wanted):
+                continue
+            there = {edge.below, node_of(edge.below)}
+            if below.target in there or below.node in there:
+                return (Relation.EDGE if edge.certain else Relation.INFERRED), edge.why
+            way = self.below(edge.below).get(below.target) or self.below(edge.below).get(below.node)
+            if way is not None and not (below.target.kind == Kind.SYSTEM and not _is_path(below.target.name)):
+                return (Relation.EDGE if edge.certain and way.certain else Relation.INFERRED), way.why
+            if way is not None and below.rule in ("link_lost",):
+                return Relation.EDGE, way.why
+        return None
 
     def kinds_below(self, anomaly: Anomaly) -> frozenset[str]:
         """Return the kinds of things that it is known to rest on."""

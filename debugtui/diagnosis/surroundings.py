@@ -1,4 +1,4 @@
-"""What remedies need to know of the surroundings: which nginx serves an address, which images nothing uses, what takes the space."""
+"""What remedies need to know of the surroundings: which nginx serves an address, what takes the space."""
 
 from __future__ import annotations
 

@@ -30,23 +30,27 @@ class Loss(StrEnum):
     BROKEN = "broken"
 
 
+_REFUSES = (
+    r"authentication (?:failed|refused)|pg_hba\.conf|permission denied|access denied|not allowed|NOAUTH|WRONGPASS|NOPERM"
+    r"|role .{1,80} (?:does not exist|is not permitted)|answers (?:401|403)\b|polkit|authenticat|not installed"
+    r"|cannot be loaded|is not readable|no key|no password|unknown (?:host|authority)|certificate verify failed|not a socket"
+)
+_DOWN = (
+    r"nothing listens|no socket|no such socket|not listening|refused|cannot be reached|End of file|reset by peer|Broken pipe"
+    r"|closed the connection|connection to the server was lost|shutting down|no such file|terminating"
+)
+#: In this order: the first that is found counts.
 _WORDS: tuple[tuple[Loss, re.Pattern[str]], ...] = tuple(
     (loss, re.compile(words, re.IGNORECASE))
     for loss, words in (
         (Loss.FULL, r"too many (?:clients|connections)|remaining connection slots|max number of clients"),
         (Loss.STARTING, r"is starting up|in recovery mode|not yet accepting|loading the dataset|server loading"),
-        (
-            Loss.REFUSES,
-            (r"authentication (?:failed|refused)|pg_hba\.conf|permission denied|access denied|not allowed|NOAUTH|WRONGPASS|NOPERM"
-            r"|role .{1,80} (?:does not exist|is not permitted)|answers (?:401|403)\b|polkit|authenticat|not installed|cannot be loaded"
-            r"|is not readable|no key|no password|unknown (?:host|authority)|certificate verify failed|Service account|not a socket"),
-        ),
-        (Loss.DOWN, (r"nothing listens|no socket|no such socket|not listening|refused|cannot be reached|End of file|reset by peer"
-                    r"|Broken pipe|closed the connection|connection to the server was lost|shutting down|no such file|terminating")),
+        (Loss.REFUSES, _REFUSES),
+        (Loss.DOWN, _DOWN),
         (Loss.HANGS, r"no answer|did not answer|did not end|does not answer|gave no answer|timed out|within \d"),
         (Loss.BROKEN, r"answers 5\d\d\b|in JSON|is no Docker engine|is not understood|cannot be understood|does not exist"),
     )
-)  # fmt: skip
+)
 _PORT = re.compile(r"(?:([\w.-]{1,100}|\[[0-9a-f:]{2,40}\]):|PGSQL\.)(\d{1,5})(?![\d.])", re.IGNORECASE)
 
 #: Systems whose daemon's loss is a fault of its layer; the others are our own tools (a browser, a file that we may not read).

@@ -90,7 +90,7 @@ STOPPED, KILLED = "docker stop", "docker kill"
 
 
 def stopped_by(events: tuple[DockerEvent, ...], container: Container) -> str:
-    """Return how somebody ended a container, by its events: `docker stop`, `docker kill`; empty where nobody is known to have."""
+    """Return how somebody ended a container, by its events: `docker stop`, `docker kill`; empty where nobody did."""
     ended = container.finished_at
     signals = [
         event

@@ -27,7 +27,6 @@ SLOW_MS, LEAST_CALLS = 1_000.0, 5
 DEAD_ROWS, DEAD_PERCENT = 10_000, 40.0
 #: A working session that has run one statement for so long may be what others feel, in seconds.
 LONG_S = 5.0
-#: Deadlocks between two readings, or sessions waiting, are counted by the rules; here: share of sessions that wait.
 _CLIENT = ("", "client backend")
 
 
@@ -40,7 +39,7 @@ def found(status: SourceStatus, reading: PostgresReading, now: datetime) -> Iter
     for setting, why, grave in harmful(reading):
         yield anomaly(
             "setting_harmful", Target(target.host, target.kind, f"{target.name}/{setting.name}"), Aspect.CONFIG,
-            Role.CAUSE if grave else Role.SUPPORT, f"{setting.name} is {setting.value or 'empty'} {setting.unit}".rstrip() + f": {why}",
+            Role.CAUSE if grave else Role.SUPPORT, f"{setting.name} is {f'{setting.value} {setting.unit}'.strip()}: {why}",
             reading=f"settings[{setting.name}].value", at=reading.taken_at, source=target, points=65,
             name=setting.name, default=f"{setting.default}",
         )  # fmt: skip
@@ -65,9 +64,7 @@ def _locks(target: Target, reading: PostgresReading) -> Iterator[Anomaly]:
 
 
 def _commits(target: Target, reading: PostgresReading, now: datetime) -> Iterator[Anomaly]:
-    waiting = [
-        one for one in reading.sessions if one.wait_event in ("SyncRep", "SyncReplication") and _age(one, now) > COMMIT_WAITS_S
-    ]
+    waiting = [one for one in reading.sessions if one.wait_event == "SyncRep" and _age(one, now) > COMMIT_WAITS_S]
     if waiting:
         yield anomaly(
             "commits_wait", target, Aspect.BLOCKED, Role.CAUSE,
@@ -103,7 +100,7 @@ def _working(target: Target, reading: PostgresReading, now: datetime) -> Iterato
     for session in sorted(running, key=lambda one: (-_age(one, now), one.pid))[:5]:
         yield anomaly(
             "query_running", Target(target.host, target.kind, f"{target.name}/{session.pid}"), Aspect.SLOW, Role.SUPPORT,
-            f"session {session.pid} ({session.application or session.user}) has run one statement for {span(_age(session, now))}",
+            f"session {session.pid} ({session.application or session.user}) runs one statement for {span(_age(session, now))}",
             reading=f"sessions[{session.pid}].query_start", at=reading.taken_at, since=session.query_start, source=target,
             points=55, pid=str(session.pid), state="active", application=session.application,
         )  # fmt: skip

@@ -14,8 +14,8 @@ from debugtui.model.text import line
 CPU_PERCENT, ELAPSED_S = 70.0, 300.0
 #: What serves is never called a runaway: VMs, engines, databases, the machine itself.
 SERVES = (
-    "qemu", "kvm", "dockerd", "containerd", "libvirtd", "virtqemud", "postgres", "mysqld", "mariadbd", "redis-server", "beam.smp",
-    "nginx", "systemd", "sshd", "prometheus", "grafana", "loki", "alertmanager", "java", "init",
+    "qemu", "kvm", "dockerd", "containerd", "libvirtd", "virtqemud", "postgres", "mysqld", "mariadbd", "redis-server",
+    "beam.smp", "nginx", "systemd", "sshd", "prometheus", "grafana", "loki", "alertmanager", "java", "init",
 )  # fmt: skip
 _RULES = frozenset({"cpu", "overload"})
 
@@ -33,7 +33,8 @@ def with_processes(anomalies: Sequence[Anomaly], processes: Sequence[Process]) -
         if anomaly.rule not in _RULES or anomaly.target.name or busy is None or anomaly.target.host not in overloaded:
             found.append(anomaly)
             continue
-        says = f"{anomaly.says}; process {busy.pid} ({line(busy.command, 40)}) has taken {busy.cpu_percent:.0f} % of a processor for {span(busy.elapsed_s)}"
-        facts = (*anomaly.facts, ("pid", str(busy.pid)), ("command", line(busy.command, 40)))
+        who = f"process {busy.pid} ({line(busy.command, 40)})"
+        says = f"{anomaly.says}; {who} has taken {busy.cpu_percent:.0f} % of a processor for {span(busy.elapsed_s)}"
+        facts = (*anomaly.facts, ("pid", str(busy.pid)), ("title", f"{anomaly.target.host}: {who} keeps the processors busy"))
         found.append(replace(anomaly, role=Role.CAUSE, says=says, facts=facts, points=max(anomaly.points, 62)))
     return tuple(found)

@@ -23,7 +23,8 @@ def found(status: SourceStatus, reading: NginxReading) -> Iterator[Anomaly]:
         failing = upstream_of(group.newest)
         if failing is None or group.newest_at is None or reading.taken_at - group.newest_at > FRESH:
             continue
-        says = f"{failing.words} {failing.address or 'an upstream'}, {plural(group.count, 'line')} of [{group.level}] in five minutes"
+        often = f"{plural(group.count, 'line')} of [{group.level}] in five minutes"
+        says = f"{failing.words} {failing.address or 'an upstream'}, {often}"
         yield anomaly(
             "nginx_passing", source, Aspect.SLOW if failing.slow else Aspect.DOWN, Role.SUPPORT, says,
             reading=f"errors[{number}].newest", at=reading.taken_at, since=group.newest_at, points=50,

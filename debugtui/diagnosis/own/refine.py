@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
+from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Aspect, Role
 from debugtui.diagnosis.own.containers import first_end, newest, stopped_by
 from debugtui.diagnosis.own.making import plural
 from debugtui.diagnosis.own.sessions import blocking, holder
+from debugtui.diagnosis.rulebook import RULES
 from debugtui.model.alerts import Severity
 from debugtui.model.chrome import ChromeReading, PageRequest
 from debugtui.model.docker import Container, DockerReading
-from debugtui.model.groq import GroqReading
+from debugtui.model.groq import GroqCall, GroqReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.postgres import PostgresReading
@@ -32,6 +33,9 @@ IGNORED = ("/favicon.ico", "/apple-touch-icon", "/robots.txt", "/.well-known/")
 def refined(anomaly: Anomaly, status: SourceStatus) -> Iterator[Anomaly]:
     """Yield an anomaly with what its reading tells beyond the rule; nothing where it is no anomaly at all."""
     reading = status.reading
+    if status.kind in MONITORS:
+        yield _monitor(anomaly, status)
+        return
     for kind, refine in _REFINERS:
         if isinstance(reading, kind):
             found = refine(anomaly, reading, status)
@@ -43,6 +47,33 @@ def refined(anomaly: Anomaly, status: SourceStatus) -> Iterator[Anomaly]:
 
 def _with(anomaly: Anomaly, **facts: str) -> Anomaly:
     return replace(anomaly, facts=(*anomaly.facts, *((key, value) for key, value in facts.items() if value)))
+
+
+def _monitor(anomaly: Anomaly, status: SourceStatus) -> Anomaly:
+    """Which addresses a finding of a monitoring server is about: of its targets that are down, of the datasource that fails."""
+    reading, rest = status.reading, anomaly.target.name.removeprefix(f"{status.name}/")
+    if anomaly.rule == "prometheus_target_down":
+        down = [one for one in getattr(reading, "targets", None) or () if one.health == "down"]
+        job, _, instance = rest.partition("/")
+        urls = [one.url or one.instance for one in down if one.job == job and instance in ("", one.instance)]
+        return _with(anomaly, instances=",".join(dict.fromkeys(_netloc(url) for url in urls)))
+    if anomaly.rule == "grafana_datasource_down":
+        url = next((one.url for one in getattr(reading, "datasources", None) or () if one.name == rest), "")
+        return _with(anomaly, instances=_netloc(url))
+    if anomaly.rule == "prometheus_no_alertmanager":
+        known = getattr(reading, "alertmanagers", None) or ()
+        return _with(anomaly, instances=",".join(dict.fromkeys(_netloc(one.url) for one in known)))
+    return anomaly
+
+
+def _netloc(url: str) -> str:
+    """Return host and port of an address, as the topology writes them."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port
+    except ValueError:
+        return ""
+    return f"{parts.hostname or ''}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def _docker(anomaly: Anomaly, reading: DockerReading, _: SourceStatus) -> Anomaly | None:
@@ -192,22 +223,32 @@ def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Ano
 
 
 def _groq(anomaly: Anomaly, reading: GroqReading, _: SourceStatus) -> Anomaly | None:
-    failed = [call for call in reading.calls if call.fault is not None]
     first = None
     for call in reversed(reading.calls):
         if call.fault is None:
             break
         first = call.at
-    role, newest_call = anomaly.role, reading.newest
-    if newest_call is not None and newest_call.fault is not None and newest_call.status and newest_call.status < 500:
-        role = anomaly.role  # an answer of the API itself: one is enough
+    role = anomaly.role
+    if anomaly.rule in _ONE_PROBE and reading.paused_until is None and not all(_troubled(call) for call in reading.calls[-2:]):
+        role = Role.SUPPORT
+    if anomaly.rule in _ONE_PROBE and reading.paused_until is None and len(reading.calls) < 2:
+        role = Role.SUPPORT  # one probe is no proof; the next one decides
     worst = max(reading.passive, key=lambda one: sum(one.by_class.values()), default=None)
     most = max(worst.by_class, key=lambda fault: worst.by_class[fault], default=None) if worst and worst.by_class else None
-    return replace(
-        _with(anomaly, failed=str(len(failed)), model=reading.model, most=most.value if most else ""),
-        since=anomaly.since if first is None else first,
-        role=role,
-    )
+    found = _with(anomaly, model=reading.model, most=most.value if most else "")
+    return replace(found, since=anomaly.since if first is None else first, role=role)
+
+
+#: From when on a first token, a silence within a stream and a whole answer are slow, in milliseconds.
+FIRST_TOKEN_MS, GAP_MS, LATENCY_MS = 2_000.0, 2_000.0, 5_000.0
+
+#: What one probe in trouble may be by accident.
+_ONE_PROBE = frozenset(rule for rule, entry in RULES.items() if rule.startswith("groq_") and entry.passing)
+
+
+def _troubled(call: GroqCall) -> bool:
+    slow = ((call.ttft_ms, FIRST_TOKEN_MS), (call.longest_gap_ms, GAP_MS), (call.total_ms, LATENCY_MS))
+    return call.fault is not None or any(took is not None and took > most for took, most in slow)
 
 
 def _chrome(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> Anomaly | None:
@@ -221,9 +262,17 @@ def _chrome(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> A
 
 
 def _of_an_api(request: PageRequest) -> bool:
-    if request.kind in ("image", "img", "font", "stylesheet", "media", "manifest", "script"):
+    if _is_asset(request):
         return False
     return bool(request.failure) or (request.status or 0) >= 500
+
+
+def _is_asset(request: PageRequest) -> bool:
+    return request.kind.lower() in _ASSETS
+
+
+#: What a page is made of, in the words that browsers have for it.
+_ASSETS = frozenset({"image", "img", "font", "stylesheet", "css", "link", "media", "manifest", "script", "document"})
 
 
 def _request(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> Anomaly | None:
@@ -239,10 +288,9 @@ def _request(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> 
     if 400 <= code < 500 and urlsplit(request.url).netloc == own:
         # What the page itself names is not there: the release is not whole. An API that refuses is another story.
         missing = code in (404, 410)
-        return _with(
-            replace(anomaly, aspect=Aspect.CONTENT, role=Role.CAUSE if missing else Role.SYMPTOM, severity=Severity.HIGH, points=62),
-            status=str(code), asset=path,
-        )  # fmt: skip
+        role = Role.CAUSE if missing and _is_asset(request) else Role.SYMPTOM if missing else Role.SUPPORT
+        found = replace(anomaly, aspect=Aspect.CONTENT, role=role, severity=Severity.HIGH, points=62)
+        return _with(found, status=str(code), asset=path)
     if urlsplit(request.url).netloc != own:
         return replace(anomaly, role=Role.SUPPORT)  # another site's server is not ours to judge
     return _with(anomaly, status=str(code) if code else "", fault=request.failure)
@@ -253,7 +301,6 @@ def _path(request: PageRequest, own: str) -> str:
     return f"{'' if parts.netloc == own else parts.netloc}{parts.path or '/'}"
 
 
-_Refine = Callable[[Anomaly, "object", SourceStatus], "Anomaly | None"]
 _REFINERS: tuple[tuple[type, Callable[..., Anomaly | None]], ...] = (
     (DockerReading, _docker),
     (PostgresReading, _postgres),

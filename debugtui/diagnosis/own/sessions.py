@@ -64,8 +64,9 @@ def _below(nodes: tuple[LockNode, ...], place: int) -> list[LockNode]:
 def _object(root: LockNode, below: list[LockNode]) -> str:
     """Return the relation that is waited for: `activities`."""
     held = root.held.rpartition(" on ")[2].partition(",")[0] if " on " in root.held else ""
-    waited = next((node.lock_on for node in below if node.lock_on and "." in node.lock_on), "")
-    return line((waited or held).removeprefix("public."), 80)
+    waited = next((node.lock_on for node in below if "." in node.lock_on), "")
+    name = (waited or held).partition(",")[0].rpartition(" of ")[2]
+    return line(name.removeprefix("public."), 80)
 
 
 def _who(root: LockNode, session: Session | None) -> str:

@@ -38,9 +38,10 @@ def _witnesses(view: FleetView) -> Iterator[Target]:
     for host in view.hosts:
         for status in host.sources:
             reading = status.reading
-            if status.freshness is Freshness.LIVE and isinstance(reading, WebReading) and reading.sound:
-                if any(match.what.startswith("json") for match in reading.matches):
-                    yield Target(host.name, Kind.WEB, status.name)
+            if status.freshness is not Freshness.LIVE or not isinstance(reading, WebReading) or not reading.sound:
+                continue
+            if any(match.what.startswith("json") for match in reading.matches):
+                yield Target(host.name, Kind.WEB, status.name)
 
 
 def _rests(reach: Reach, witness: Target, anomaly: Anomaly) -> bool:

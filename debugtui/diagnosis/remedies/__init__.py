@@ -1,7 +1,7 @@
 """What answers a cause: names of remediations with their parameters, as data, the best first.
 
-Names and parameters come from rules and readings, never from text. What is proposed here is only ever planned: the plan looks again,
-and its guards refuse what does not fit.
+Names and parameters come from rules and readings, never from text. What is proposed here is only ever planned: the plan looks
+again, and its guards refuse what does not fit.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def _more_memory(root: Root) -> Iterator[Offer]:
 
 
 def _recreate(root: Root, *, only_known: bool = False) -> Iterator[Offer]:
-    """The image before the present one, where the host still holds it; else the same image anew, which a person has to change."""
+    """The image before the present one, where the host still holds it; else a person says what has to change."""
     previous = next((one.fact("previous") for one in (root.cause, *root.beside) if one.fact("previous")), "")
     if previous:
         yield Offer("docker.recreate", root.cause.target, (("image", previous),))

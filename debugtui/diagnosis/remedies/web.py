@@ -25,10 +25,9 @@ def offers(root: Root, around: Surroundings) -> Iterator[Offer]:
             yield Offer("nginx.rollback_release", nginx)
     elif cause.target.kind == Kind.NGINX:
         yield from _nginx(cause, nginx)
-    elif cause.rule in ("web_body", "web_status", "web_json"):
-        if cause.fact("status") in ("403", "404", "410") or cause.rule == "web_body":
-            yield Offer("nginx.rollback_release", nginx)
-            yield Offer("nginx.edit_config", nginx)
+    elif cause.fact("status") in ("403", "404", "410") or cause.rule == "web_body":
+        yield Offer("nginx.rollback_release", nginx)
+        yield Offer("nginx.edit_config", nginx)
 
 
 def _certificate(cause: Anomaly, nginx: Target) -> Iterator[Offer]:
