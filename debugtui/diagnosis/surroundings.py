@@ -82,7 +82,7 @@ class Surroundings:
         return max(mounts, key=len, default="")
 
     def full_mount_of(self, host: str, path: str) -> str:
-        """Return the filesystem that a path lies on, where it is nearly full; empty else: a place that is not known is not it."""
+        """Return the filesystem that a path lies on, where it is nearly full; empty else."""
         mount = self.mount_of(host, path)
         return mount if self._mounts.get(host, {}).get(mount, 0.0) > FULL_PERCENT else ""
 

@@ -50,7 +50,7 @@ def _guests_that_wait(root: Root) -> Iterator[Offer]:
 
 
 def _space(host: str, path: str, around: Surroundings) -> Iterator[Offer]:
-    """What frees space on the filesystem of a path, where that is full: the largest first, and only what is known to lie there."""
+    """What frees space on the filesystem of a path, where that is full: the largest first, only what lies there."""
     mount = around.full_mount_of(host, path)
     found = [one for one in around.spaces if one.host == host and one.bytes >= WORTH and mount and one.mount == mount]
     for one in sorted(found, key=lambda space: (-space.bytes, space.what, space.name)):
