@@ -12,6 +12,7 @@ from textual.screen import Screen
 from debugtui.alerts.keeper import AlertKeeper
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock
+from debugtui.model.diagnosis import Diagnosis, Offer
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
 from debugtui.screens.keys import bindings
@@ -34,6 +35,7 @@ class Console(App[int]):
         alerts: what holds in that view, worst first; silenced ones too.
         keeper: the book of alerts, and its memory.
         fleet: the supervisor; None until the first frame is painted.
+        diagnosis: what is at fault; None before the first diagnosis.
         operator_keys: keys that the configuration changed, by action id.
     """
 
@@ -42,6 +44,7 @@ class Console(App[int]):
     alerts: tuple[Alert, ...]
     keeper: AlertKeeper
     fleet: Fleet | None
+    diagnosis: Diagnosis | None
     operator_keys: dict[str, str]
 
     @property
@@ -60,6 +63,10 @@ class Console(App[int]):
     @abstractmethod
     def action_leave(self) -> None:
         """Leave; while something is executed, only when asked a second time."""
+
+    @abstractmethod
+    def action_repair(self) -> None:
+        """Plan a repair of what is under the cursor."""
 
     @abstractmethod
     def open_target(self, target: Target, tab: str = "") -> None:
@@ -110,6 +117,10 @@ class PaintedScreen(Screen[Any]):
 
     def repair_target(self) -> Target | None:
         """Return what a repair would be planned for: what the cursor stands on; None where that is nothing of ours."""
+        return None
+
+    def repair_offer(self) -> Offer | None:
+        """Return the remediation that the cursor stands on, with its parameters; None where it stands on none."""
         return None
 
     def table_changed(self) -> None:
