@@ -193,8 +193,8 @@ def _message(value: object) -> str:
 
 def _text(entry: Mapping[str, object], key: str) -> str:
     value = entry.get(key)
-    if isinstance(value, list):  # set several times: the last one counts
-        value = value[-1] if value and isinstance(value[-1], str) else ""
+    if isinstance(value, list) and value:
+        value = value[-1] if isinstance(value[-1], str) else _message(value)  # set several times, or bytes that are no text
     return value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
 
 

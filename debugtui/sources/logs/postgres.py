@@ -34,9 +34,16 @@ _NO_LOG = Problem(
 # Settings that every role may see; `cluster_name` is `15/main` on Debian, which then has its log at a known place.
 _SETTINGS = """
 SELECT current_setting('logging_collector') AS collector, current_setting('log_timezone') AS zone,
-    current_setting('cluster_name', true) AS cluster
+    current_setting('log_destination') AS formats, current_setting('cluster_name', true) AS cluster
 """
 _CURRENT = "SELECT pg_current_logfile($1)"
+# Before PostgreSQL 16 pg_monitor may not ask for the file, but may list the folder.
+_NEWEST = """
+SELECT current_setting('log_directory') || '/' || name FROM pg_ls_logdir()
+WHERE CASE $1 WHEN 'csvlog' THEN name LIKE '%.csv' WHEN 'jsonlog' THEN name LIKE '%.json'
+    ELSE name NOT LIKE '%.csv' AND name NOT LIKE '%.json' AND name NOT LIKE '%.gz' END
+ORDER BY modification DESC, name DESC LIMIT 1
+"""
 _DATA = "SELECT current_setting('data_directory')"
 _STAT = "SELECT size FROM pg_stat_file($1, true)"
 _READ = "SELECT pg_read_binary_file($1, $2, $3, true) AS data"
@@ -138,16 +145,12 @@ class PostgresOrigin:
         settings = (await session.fetch(_SETTINGS))[0]
         zone = await _zone(session, settings["zone"])
         try:
-            for log_format in FORMATS:
-                if log_format == "jsonlog" and session.version < 150_000:
-                    continue
-                path = (await session.fetch(_CURRENT, log_format))[0][0]
-                if path:
+            for log_format in FORMATS if settings["collector"] == "on" else ():
+                if log_format in settings["formats"] and (path := await _current(session, log_format)):
                     return _Place(path, log_format, zone, await _data_directory(session))
         except asyncpg.PostgresError as error:
-            if settings["collector"] == "on":
-                hint = 'GRANT pg_monitor TO the role that watches, or name the file: log = "PATH" at this [[hosts.postgres]]'
-                raise SourceError(Problem(f"where the log is may not be asked: {line(str(error), 200)}", hint)) from error
+            hint = 'GRANT pg_monitor TO the role that watches, or name the file: log = "PATH" at this [[hosts.postgres]]'
+            raise SourceError(Problem(f"where the log is may not be asked: {line(str(error), 200)}", hint)) from error
         version, _, name = str(settings["cluster"] or "").partition("/")
         if version.isdecimal() and name.replace("-", "").replace("_", "").isalnum():
             return _Place(f"/var/log/postgresql/postgresql-{version}-{name}.log", "stderr", zone)
@@ -184,7 +187,7 @@ class PostgresOrigin:
             import asyncpg
 
             try:
-                path = (await session.fetch(_CURRENT, place.log_format))[0][0]
+                path = await _current(session, place.log_format)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 raise SourceError(Problem(f"the server was lost: {line(str(error), 200)}")) from error
             if not path:
@@ -221,6 +224,17 @@ class SqlFiles:
             says = f"the server does not give its log: {line(str(error), 200)}"
             raise SourceError(Problem(says, 'name a file of the host: log = "PATH" at this [[hosts.postgres]]')) from error
         return Piece(state, 1, begin, size, -1, data or b"")
+
+
+async def _current(session: Session, log_format: str) -> str | None:
+    """Return the path of the log that is written now, below the data directory where it is relative."""
+    import asyncpg
+
+    try:
+        rows = await session.fetch(_CURRENT, log_format)
+    except asyncpg.InsufficientPrivilegeError:
+        rows = await session.fetch(_NEWEST, log_format)
+    return str(rows[0][0]) if rows and rows[0][0] else None
 
 
 async def _data_directory(session: Session) -> str:

@@ -32,19 +32,8 @@ _LOOKED_AT = 300
 
 _CSV_BEGINS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^,\"]{1,40},", re.ASCII)
 # Places in a line of csvlog.
-_TIME, _USER, _DATABASE, _PID, _LEVEL, _STATE, _MESSAGE, _DETAIL, _HINT, _CONTEXT, _QUERY = (
-    0,
-    1,
-    2,
-    3,
-    11,
-    12,
-    13,
-    14,
-    15,
-    18,
-    19,
-)
+_TIME, _USER, _DATABASE, _PID = 0, 1, 2, 3
+_LEVEL, _STATE, _MESSAGE, _DETAIL, _HINT, _CONTEXT, _QUERY = 11, 12, 13, 14, 15, 18, 19
 
 
 class PostgresReader(LineReader):
@@ -56,7 +45,7 @@ class PostgresReader(LineReader):
         self._level: Level | None = None
         self._held: list[str] = []
         self._characters = 0
-        self._at: datetime | None = None
+        self._message = LogLine("")
 
     def take(self, raws: Sequence[RawLine]) -> list[LogLine]:
         """Return the messages that are whole; the last one may still be continued."""
@@ -77,12 +66,12 @@ class PostgresReader(LineReader):
             self._characters += len(made.text)
             return
         self._give(found)
-        self._held, self._characters, self._at, self._level = [made.text], len(made.text), made.at, made.level
+        self._held, self._characters, self._message = [made.text], len(made.text), made
 
     def _give(self, found: list[LogLine]) -> None:
         if self._held:
             text = self._held[0] if len(self._held) == 1 else redact(line("␊ ".join(self._held)))
-            found.append(LogLine(text, self._at, "", self._level))
+            found.append(self._message._replace(text=text))
             self._held = []
 
     def time(self, text: str) -> datetime | None:
@@ -94,11 +83,9 @@ class PostgresReader(LineReader):
         if text[:1] == " ":
             return self._level
         match = _SEVERITY.search(text, 0, _LOOKED_AT)
-        if match is None:
-            return Level.UNKNOWN
-        if match[1] in _COMPANIONS:
-            return self._level
-        return _LEVELS.get(match[1], Level.UNKNOWN)
+        if match is None or match[1] not in _COMPANIONS:
+            self._level = _LEVELS.get(match[1], Level.UNKNOWN) if match is not None else Level.UNKNOWN
+        return self._level
 
 
 class CsvReader(LineReader):

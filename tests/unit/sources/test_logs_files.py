@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,10 +33,9 @@ async def files() -> AsyncIterator[RemoteFiles]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look more often than in production."""
     monkeypatch.setattr(following, "PACE_S", 0.02)
-    yield
 
 
 def error_line(second: float, text: str, level: str = "error") -> str:
