@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from debugtui.themes.tones import TONES
 from debugtui.widgets.cells import fit
-from debugtui.widgets.matching import Matcher
+from debugtui.model.matching import Matcher
 from debugtui.widgets.scrolling import set_lines
 from debugtui.widgets.table_keys import TableKeys
 from debugtui.widgets.table_layout import Piece, Place, changed_spans, place_columns

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from debugtui.themes.tones import Tone
-from debugtui.widgets.matching import Matcher
+from debugtui.model.matching import Matcher
 
 
 class Cell(NamedTuple):

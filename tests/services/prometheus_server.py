@@ -72,7 +72,12 @@ class Daemon:
             raise MissingMonitoringError(f"{self.program} is not installed: scripts/packages test installs it")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [found, *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+                [found, *self.options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
             )
         self.wait(lambda: self.status(self.ready) == 200, "does not answer")
 
@@ -136,7 +141,9 @@ class Lab:
     folder: Path
     made: list[Daemon] = field(default_factory=list)
 
-    def daemon(self, program: str, options: Callable[[Path, int], Sequence[str]], config: str = "", ready: str = "/-/ready") -> Daemon:
+    def daemon(
+        self, program: str, options: Callable[[Path, int], Sequence[str]], config: str = "", ready: str = "/-/ready"
+    ) -> Daemon:
         """Prepare a program; `start()` runs it."""
         folder = self.folder / f"{program}-{len(self.made)}"
         folder.mkdir(parents=True)
@@ -147,7 +154,12 @@ class Lab:
         return daemon
 
     def prometheus(
-        self, jobs: dict[str, Sequence[str]] | None = None, *, rules: str = "", alertmanagers: Sequence[str] = (), own: bool = True
+        self,
+        jobs: dict[str, Sequence[str]] | None = None,
+        *,
+        rules: str = "",
+        alertmanagers: Sequence[str] = (),
+        own: bool = True,
     ) -> Daemon:
         """Run a Prometheus that scrapes every second.
 
@@ -190,7 +202,13 @@ class Lab:
         receiver: dict[str, Any] = {"name": "ops"}
         if webhook:
             receiver["webhook_configs"] = [{"url": webhook, "send_resolved": True}]
-        route = {"receiver": "ops", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "1s"}
+        route = {
+            "receiver": "ops",
+            "group_by": ["alertname"],
+            "group_wait": "0s",
+            "group_interval": "1s",
+            "repeat_interval": "1s",
+        }
         daemon = self.daemon(
             "prometheus-alertmanager",
             lambda folder, port: [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -62,16 +62,16 @@ class LokiOrigin:
 
     kind = "loki"
 
-    def __init__(self, api: HttpApi, target: Target, *, query: str = "", title: str = "") -> None:
+    def __init__(self, api: Callable[[], HttpApi], target: Target, *, query: str = "", title: str = "") -> None:
         """Read a Loki.
 
         Args:
-            api: of the server.
+            api: opens a connection to the server.
             target: the server.
             query: in LogQL, a selector with filters; empty: every stream that has one of `NAMES`.
             title: what it is called; its name where empty.
         """
-        self._api, self._query = api, query
+        self._open, self._query = api, query
         self.target = target
         self.title = title or target.name
         self._veil = KeyVeil()
@@ -80,16 +80,26 @@ class LokiOrigin:
         self, *, since: datetime | None, until: datetime | None, tail: int | None, follow: bool
     ) -> AsyncIterator[Batch]:
         """Yield its lines; see `LogOrigin.lines`."""
-        query = self._query or await self._everything()
+        api = self._open()
+        try:
+            async for batch in self._batches(api, since, until, tail, follow):
+                yield batch
+        finally:
+            await api.close()
+
+    async def _batches(
+        self, api: HttpApi, since: datetime | None, until: datetime | None, tail: int | None, follow: bool
+    ) -> AsyncIterator[Batch]:
+        query = self._query or await _everything(api)
         end = until or datetime.now(UTC) + timedelta(seconds=1)
         begin = since or end - FAR
         seen = _Seen()
         if tail is not None:
-            entries = [entry async for entry in self._backward(query, begin, end, tail)]
+            entries = [entry async for entry in _backward(api, query, begin, end, tail)]
             for batch in batches(self._lines(seen.new(list(reversed(entries))))):
                 yield batch
         else:
-            async for page in self._forward(query, begin, end):
+            async for page in _forward(api, query, begin, end):
                 for batch in batches(self._lines(seen.new(page))):
                     yield batch
         if not follow:
@@ -98,54 +108,9 @@ class LokiOrigin:
         while True:
             await asyncio.sleep(PAUSE_S)
             back = max(seen.newest - BACK, begin) if seen.newest is not None else begin if since else end - BACK
-            async for page in self._forward(query, back, datetime.now(UTC) + timedelta(seconds=1)):
+            async for page in _forward(api, query, back, datetime.now(UTC) + timedelta(seconds=1)):
                 for batch in batches(self._lines(seen.new(page))):
                     yield batch
-
-    async def _everything(self) -> str:
-        """Return a selector of every stream: Loki wants one label at least."""
-        answer = await self._api.get("/loki/api/v1/labels")
-        found = answer.get("data") if isinstance(answer, dict) else None
-        labels = [one for one in found if isinstance(one, str) and _LABEL.fullmatch(one)] if isinstance(found, list) else []
-        chosen = next((name for name in NAMES if name in labels), labels[0] if labels else "job")
-        return f'{{{chosen}=~".+"}}'
-
-    async def _backward(self, query: str, begin: datetime, end: datetime, count: int) -> AsyncIterator[Entry]:
-        """Yield the newest lines before `end`, newest first."""
-        left, upto, edge = count, _nanoseconds(end), set[Entry]()
-        for _ in range(PAGES):
-            # `end` is not of the span: the last moment is asked for again, since a page may end within it.
-            page = await self._page(query, _nanoseconds(begin), upto, "backward", PAGE)
-            fresh = [entry for entry in page if entry not in edge][:left]
-            for entry in fresh:
-                yield entry
-            left -= len(fresh)
-            if left <= 0 or len(page) < PAGE:
-                return
-            if not fresh:  # more lines of one moment than a page holds: the rest of them cannot be had
-                upto = page[-1].at
-                edge = set()
-                continue
-            upto = page[-1].at + 1
-            edge = {entry for entry in page if entry.at == page[-1].at}
-
-    async def _forward(self, query: str, begin: datetime, end: datetime) -> AsyncIterator[Sequence[Entry]]:
-        """Yield pages of lines from `begin` on, oldest first."""
-        start, edge = _nanoseconds(begin), set[Entry]()
-        for _ in range(PAGES):
-            page = await self._page(query, start, _nanoseconds(end), "forward", PAGE)
-            fresh = [entry for entry in page if entry not in edge]
-            if fresh:
-                yield fresh
-            if len(page) < PAGE:
-                return
-            start = page[-1].at if fresh else page[-1].at + 1
-            edge = {entry for entry in page if entry.at == start}
-
-    async def _page(self, query: str, begin: int, end: int, direction: str, limit: int) -> list[Entry]:
-        params = {"query": query, "start": str(begin), "end": str(end), "limit": str(limit), "direction": direction}
-        answer = await self._api.get("/loki/api/v1/query_range", params)
-        return await asyncio.to_thread(_entries, answer, direction == "backward")
 
     def _lines(self, entries: Sequence[Entry]) -> list[LogLine]:
         return [self._line(entry) for entry in entries]
@@ -154,6 +119,55 @@ class LokiOrigin:
         text = redact(line(f"{entry.stream}: {entry.text}" if entry.stream else entry.text))
         level = _LEVELS.get(entry.level.lower()) or level_of(entry.text[:200])
         return LogLine(self._veil.hide(text), _time(entry.at), "", level)
+
+
+async def _backward(api: HttpApi, query: str, begin: datetime, end: datetime, count: int) -> AsyncIterator[Entry]:
+    """Yield the newest lines before `end`, newest first."""
+    left, upto, edge = count, _nanoseconds(end), set[Entry]()
+    for _ in range(PAGES):
+        # `end` is not of the span: the last moment is asked for again, since a page may end within it.
+        page = await _page(api, query, _nanoseconds(begin), upto, "backward", PAGE)
+        fresh = [entry for entry in page if entry not in edge][:left]
+        for entry in fresh:
+            yield entry
+        left -= len(fresh)
+        if left <= 0 or len(page) < PAGE:
+            return
+        if not fresh:  # more lines of one moment than a page holds: the rest of them cannot be had
+            upto = page[-1].at
+            edge = set()
+            continue
+        upto = page[-1].at + 1
+        edge = {entry for entry in page if entry.at == page[-1].at}
+
+
+async def _forward(api: HttpApi, query: str, begin: datetime, end: datetime) -> AsyncIterator[Sequence[Entry]]:
+    """Yield pages of lines from `begin` on, oldest first."""
+    start, edge = _nanoseconds(begin), set[Entry]()
+    for _ in range(PAGES):
+        page = await _page(api, query, start, _nanoseconds(end), "forward", PAGE)
+        fresh = [entry for entry in page if entry not in edge]
+        if fresh:
+            yield fresh
+        if len(page) < PAGE:
+            return
+        start = page[-1].at if fresh else page[-1].at + 1
+        edge = {entry for entry in page if entry.at == start}
+
+
+async def _page(api: HttpApi, query: str, begin: int, end: int, direction: str, limit: int) -> list[Entry]:
+    params = {"query": query, "start": str(begin), "end": str(end), "limit": str(limit), "direction": direction}
+    answer = await api.get("/loki/api/v1/query_range", params)
+    return await asyncio.to_thread(_entries, answer, direction == "backward")
+
+
+async def _everything(api: HttpApi) -> str:
+    """Return a selector of every stream: Loki wants one label at least."""
+    answer = await api.get("/loki/api/v1/labels")
+    found = answer.get("data") if isinstance(answer, dict) else None
+    labels = [one for one in found if isinstance(one, str) and _LABEL.fullmatch(one)] if isinstance(found, list) else []
+    chosen = next((name for name in NAMES if name in labels), labels[0] if labels else "job")
+    return f'{{{chosen}=~".+"}}'
 
 
 class _Seen:
