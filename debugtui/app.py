@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from debugtui.config.ask import Asker
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
+    from debugtui.fleet.log_origins import LogCatalogue
     from debugtui.remediation.desk import Desk
     from debugtui.screens.repair.flow import RepairFlow
 
@@ -94,6 +95,8 @@ class DebugTui(Console):
         self.desk: Desk | None = None
         self.repairs: RepairFlow | None = None
         self._warned = False
+        self._catalogue: LogCatalogue | None = None
+        self._asker: Asker | None = None
         self._config_path = config_path
         self._config = config
         self._demo = demo
@@ -150,7 +153,7 @@ class DebugTui(Console):
             return None
         self._apply(config)
         factory = getattr(self._demo, "libvirt_factory", None)
-        asker = ScreenAsker(self)
+        asker = self._asker = ScreenAsker(self)
         fleet: Fleet = build_module.build_fleet(
             config, asker, libvirt_factory=factory, state=getattr(self._demo, "state", None)
         )
@@ -230,6 +233,8 @@ class DebugTui(Console):
             await self.repairs.leave()
         if self.desk is not None:
             await self.desk.close()
+        if self._catalogue is not None:
+            await self._catalogue.close()
         if self.fleet is not None:
             await self.fleet.stop()
 
@@ -412,6 +417,26 @@ class DebugTui(Console):
         """List the executions."""
         if self.repairs is not None:
             self.run_worker(self.repairs.list(), name="executions", group="repair", exclusive=True, exit_on_error=False)
+
+    def log_catalogue(self) -> LogCatalogue | None:
+        """Return every log that can be read; None before there is a fleet."""
+        from debugtui.config.models import Config
+        from debugtui.fleet.log_origins import LogCatalogue
+        from debugtui.screens.ask import ScreenAsker
+
+        if self._catalogue is None and self.fleet is not None:
+            self._catalogue = LogCatalogue(self._config or Config(), self.fleet, self._asker or ScreenAsker(self))
+        return self._catalogue
+
+    def action_logs(self) -> None:
+        """Open the merged logs of what is under the cursor."""
+        from debugtui.screens.logs.opening import open_logs
+
+        catalogue = self.log_catalogue()
+        if catalogue is None:
+            self.say("not connected yet")
+        else:
+            open_logs(self, catalogue)
 
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""

@@ -27,9 +27,9 @@ from debugtui.model.matching import Matcher
 from debugtui.model.moments import parse_moment
 from debugtui.model.source import Kind
 from debugtui.model.target import NO_HOSTS, Target
+from debugtui.sources.loglines import level_of
 from debugtui.sources.logs.origin import LogOrigin
 from debugtui.sources.logs.session import LogSession, Wanted
-from debugtui.sources.loglines import level_of
 
 #: Exit codes: a target that is none; an origin that could not be read.
 USAGE, UNREADABLE = 2, 3
@@ -73,7 +73,7 @@ class Options:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
 @click.pass_context
-def logs(context: click.Context, targets: tuple[str, ...], since: str, until: str | None, **given: object) -> None:
+def logs(context: click.Context, /, targets: tuple[str, ...], since: str, until: str | None, **given: object) -> None:
     """Print the lines of logs, merged by time.
 
     TARGET: HOST (all of its logs), HOST/docker/NAME, HOST/journal, HOST/journal/UNIT, HOST/nginx, HOST/postgres/NAME,
@@ -141,11 +141,11 @@ async def _run(config: Config, targets: Sequence[Target], options: Options) -> i
     known = {host.name for host in config.hosts} | NO_HOSTS
     for missing in sorted(hosts - known):
         raise click.UsageError(f"no such host: {missing} (there are: {', '.join(sorted(known - NO_HOSTS)) or 'none'})")
-    needed = hosts | {server.via for server in config.loki if server.via and f"{server.via}" in hosts}
-    kept = tuple(host for host in config.hosts if host.name in needed)
+    kept = tuple(host for host in config.hosts if host.name in hosts)
     small = config.model_copy(update={"hosts": kept, "groq": (), "prometheus": (), "alertmanager": (), "grafana": ()})
-    fleet = build_fleet(_without_foreign(small, needed), terminal_asker())
-    catalogue = LogCatalogue(_without_foreign(small, needed), fleet, terminal_asker())
+    asker = terminal_asker()
+    fleet = build_fleet(small, asker)
+    catalogue = LogCatalogue(small, fleet, asker)
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is not None:
@@ -158,12 +158,6 @@ async def _run(config: Config, targets: Sequence[Target], options: Options) -> i
         await catalogue.close()
         await fleet.close_sources()
         await fleet.stop()
-
-
-def _without_foreign(config: Config, hosts: set[str]) -> Config:
-    """Return the configuration without the Lokis of other hosts."""
-    lokis = tuple(server for server in config.loki if server.via is None or server.via in hosts)
-    return config.model_copy(update={"loki": lokis})
 
 
 async def _origins(fleet: Fleet, catalogue: LogCatalogue, targets: Sequence[Target], query: str) -> list[LogOrigin]:

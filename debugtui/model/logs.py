@@ -53,6 +53,7 @@ class OriginStatus:
         problem: why it failed, or what of it cannot be seen.
         lines: how many came.
         late: how many of them came too late to be put in their place.
+        first: the time of the first that came.
         newest: the time of the newest one.
     """
 
@@ -63,6 +64,7 @@ class OriginStatus:
     problem: Problem | None = None
     lines: int = 0
     late: int = 0
+    first: datetime | None = None
     newest: datetime | None = None
 
 

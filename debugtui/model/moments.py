@@ -17,8 +17,8 @@ def parse_moment(text: str, now: datetime) -> datetime:
     """Return the moment that is meant, in UTC.
 
     Args:
-        text: `now`; a span before now (`-5m`, `10m`, `1h30m`); a time of the clock, the last one that has been (`14:03`); a date
-            and a time after ISO 8601. Without a zone they are local.
+        text: `now`; a span before now (`-5m`, `10m`, `1h30m`); a time of the clock, the last one that has been (`14:03`);
+            a date and a time after ISO 8601. Without a zone they are local.
         now: the time, with its zone.
 
     Raises:

@@ -103,6 +103,10 @@ class PaintedScreen(Screen[Any]):
         """Return what a repair would be planned for: what the cursor stands on; None where that is nothing of ours."""
         return None
 
+    def alert_under_cursor(self) -> Alert | None:
+        """Return the alert that the cursor stands on; None where it stands on something else."""
+        return None
+
     def table_changed(self) -> None:
         """Say on the screen how a table is filtered or sorted now."""
 

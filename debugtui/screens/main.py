@@ -19,6 +19,7 @@ from debugtui.screens.board import Board, empty_text, pane_status
 from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.panes import BY_ID, PANES, PaneSpec
+from debugtui.screens.rows.alerts import alert_key
 from debugtui.screens.rows.common import PROBLEM
 from debugtui.themes.tones import Tone
 from debugtui.widgets.bar import Bar, Word
@@ -288,6 +289,13 @@ class MainScreen(PaintedScreen):
     def repair_target(self) -> Target | None:
         """Return the row under the cursor."""
         return self.target_under_cursor()
+
+    def alert_under_cursor(self) -> Alert | None:
+        """Return the alert of the row under the cursor; None in any other pane."""
+        table = self.focused
+        if not isinstance(table, LineTable) or table.id != "table-alerts":
+            return None
+        return next((alert for alert in self.app.alerts if alert_key(alert) == table.cursor_key), None)
 
     def action_databases(self) -> None:
         """Open the first database of the host under the cursor."""

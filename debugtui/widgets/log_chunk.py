@@ -24,12 +24,16 @@ _NEWLINE = re.compile(b"\n")
 
 
 class Body:
-    """The bytes of a chunk. `ends[i]` is the offset after line i and its newline; `times` are seconds since 1970, or NaN."""
+    """The bytes of a chunk.
 
-    __slots__ = ("data", "ends", "times")
+    `ends[i]` is the offset after line i and its newline; `times` are seconds since 1970, or NaN; `order` is the latest time up
+    to each line, notes not counted: it rises, so that a time can be looked for.
+    """
 
-    def __init__(self, data: bytes | bytearray, ends: array[int], times: array[float]) -> None:
-        self.data, self.ends, self.times = data, ends, times
+    __slots__ = ("data", "ends", "order", "times")
+
+    def __init__(self, data: bytes | bytearray, ends: array[int], times: array[float], order: array[float]) -> None:
+        self.data, self.ends, self.times, self.order = data, ends, times, order
 
     def start(self, index: int) -> int:
         """Offset of a line's first byte."""
@@ -58,7 +62,7 @@ class Chunk:
         self.notes: list[int] = []
         #: The latest time in it or in any chunk before it.
         self.newest = newest
-        self._body: Body | None = Body(bytearray(), array("I"), array("d"))
+        self._body: Body | None = Body(bytearray(), array("I"), array("d"), array("d"))
         self._spool: Spool | None = None
         self._place = 0
         self._sizes = (0, 0)
@@ -87,9 +91,12 @@ class Chunk:
             return None
         ends: array[int] = array("I")
         times: array[float] = array("d")
-        ends.frombytes(found[: self.count * ends.itemsize])
-        times.frombytes(found[self.count * ends.itemsize : head])
-        return Body(found[head:], ends, times)
+        order: array[float] = array("d")
+        first, second = self.count * ends.itemsize, self.count * (ends.itemsize + times.itemsize)
+        ends.frombytes(found[:first])
+        times.frombytes(found[first:second])
+        order.frombytes(found[second:head])
+        return Body(found[head:], ends, times, order)
 
     def put_away(self, spool: Spool) -> None:
         """Move its bytes to the disk.
@@ -100,7 +107,7 @@ class Chunk:
         body = self._body
         if body is None:
             return
-        head = body.ends.tobytes() + body.times.tobytes()
+        head = body.ends.tobytes() + body.times.tobytes() + body.order.tobytes()
         self._place = spool.put(head + body.data)
         self._spool, self._sizes = spool, (len(head), len(body.data))
         self._body = None
@@ -128,7 +135,12 @@ class Chunk:
         body.data += encoded
         times = [math.nan if line.at is None else line.at.timestamp() for line in lines]
         body.times.extend(times)
-        self.newest = max([self.newest, *(at for at in times if at == at)])
+        newest = self.newest
+        for at, mark in zip(times, marks, strict=True):
+            if at > newest and not mark & NOTE:
+                newest = at
+            body.order.append(newest)
+        self.newest = newest
         self.levels += bytes(
             [(0 if line.level is None else CODES[line.level]) | mark for line, mark in zip(lines, marks, strict=True)]
         )
@@ -141,11 +153,4 @@ class Chunk:
         body = self.body()
         if body is None:
             return self.count
-        times = body.times
-        index = bisect_left(times, at)
-        # Lines are nearly in order: one that is late may hide the right place from a bisection.
-        while index and not times[index - 1] < at:
-            index -= 1
-        while index < len(times) and not times[index] >= at:
-            index += 1
-        return index
+        return bisect_left(body.order, at)

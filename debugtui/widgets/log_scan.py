@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from debugtui.model.logs import Level
+from debugtui.model.matching import LIMIT, Matcher
 from debugtui.widgets.log_chunk import CODES, LEVEL_BITS, Body, Chunk
 from debugtui.widgets.log_store import LogStore
-from debugtui.model.matching import LIMIT, Matcher
 
 #: The least code that a filter on a level lets through.
 FLOORS = {Level.DEBUG: 1, Level.UNKNOWN: 1, Level.INFO: 2, Level.WARNING: 4, Level.ERROR: 5}

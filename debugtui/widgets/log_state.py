@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from debugtui.model.logs import Level, LogLine
+from debugtui.model.matching import Matcher
 from debugtui.widgets.log_scan import Scan
 from debugtui.widgets.log_store import LogStore
-from debugtui.model.matching import Matcher
 
 
 class LogState:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from textual.strip import Strip
 
 from debugtui.model.logs import Level, Merged
@@ -30,11 +31,16 @@ _TONES: tuple[Tone, ...] = ("accent", "heading", "", "dim")
 
 
 class Moment(NamedTuple):
-    """A moment that a rule marks: when an alert began."""
+    """A moment that a rule marks: when an alert began. Of several at one place the least `rank` is shown.
+
+    `own`: it is what the logs were opened for, and has a rule to itself.
+    """
 
     at: datetime
+    rank: int
     text: str
     tone: Tone = "warn"
+    own: bool = False
 
 
 class MergedLog(LogView):
@@ -67,6 +73,7 @@ class MergedLog(LogView):
         self._moments: tuple[Moment, ...] = ()
         self._wanted: datetime | None = None
         self._whole = False
+        self._rules: list[list[Moment]] = []
 
     def _new_store(self) -> LogStore:
         if self._folder is None:
@@ -104,7 +111,8 @@ class MergedLog(LogView):
 
     def set_moments(self, moments: Sequence[Moment]) -> None:
         """Mark these moments, by rules before the first line of each time or later."""
-        wanted = tuple(sorted(moments)[-MOST_MOMENTS:])
+        wanted = tuple(sorted(moments, key=lambda moment: (moment.own, moment.at))[-MOST_MOMENTS:])
+        wanted = tuple(sorted(wanted))
         if wanted != self._moments:
             self._moments = wanted
             self._version += 1
@@ -183,10 +191,15 @@ class MergedLog(LogView):
 
     def _place_marks(self) -> None:
         state = self._state
-        places = [state.index(state.store.at_time(moment.at.timestamp())) for moment in self._moments]
-        marks = sorted(min(place, state.count) for place in places) if state.count else []
-        if marks != self._marks:
-            self._marks = marks
+        groups: dict[tuple[int, bool], list[Moment]] = {}
+        for moment in self._moments if state.count else ():
+            place = min(state.index(state.store.at_time(moment.at.timestamp())), state.count)
+            groups.setdefault((place, not moment.own), []).append(moment)
+        order = sorted(groups)
+        rules = [sorted(groups[key], key=lambda moment: (moment.rank, moment.at)) for key in order]
+        marks = [place for place, _ in order]
+        if (marks, rules) != (self._marks, self._rules):
+            self._marks, self._rules = marks, rules
             self._version += 1
 
     def _flush(self, *, keep: bool = False) -> None:
@@ -228,6 +241,11 @@ class MergedLog(LogView):
         return runs
 
     def _mark_line(self, mark: int, width: int) -> Strip:
-        moment = self._moments[min(mark, len(self._moments) - 1)]
-        text = f"──── {moment.at.astimezone():%m-%d %H:%M:%S} {safe(moment.text)} "
-        return self._plain(text + "─" * max(0, width - len(text)), moment.tone, width)
+        moment, *others = self._rules[mark]
+        more = f", and {len(others)} more" if others else ""
+        sign = "▶───" if moment.own else "────"
+        front = f"{sign} {moment.at.astimezone():%m-%d %H:%M:%S} "
+        words = safe(moment.text)
+        room = max(0, width - cell_len(front) - len(more) - 1)
+        text = f"{front}{fit(words, room) if cell_len(words) > room else words}{more} "
+        return self._plain(text + "─" * max(0, width - cell_len(text)), moment.tone, width)

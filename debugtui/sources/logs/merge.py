@@ -48,22 +48,33 @@ class _Queue:
         return self.keys[self.at]
 
     def push(self, lines: Sequence[LogLine], now: float, note: bool) -> None:
-        newest = self.newest
+        # A note has our clock's time, which is not the origin's: only what still waits behind it is ordered by it.
+        newest = max(self.newest, self.keys[-1]) if len(self) else self.newest
         keys: list[float] = []
-        if note:  # by our clock, which is not the origin's: it stands behind what came before it
-            keys = [newest] * len(lines)
+        for line in lines:
+            if line.at is not None:
+                at = line.at.timestamp()
+                if at > newest:
+                    newest = at
+            keys.append(newest)
+        if note:
             self.notes.update(range(self.offset + len(self.keys), self.offset + len(self.keys) + len(lines)))
         else:
-            for line in lines:
-                if line.at is not None:
-                    at = line.at.timestamp()
-                    if at > newest:
-                        newest = at
-                keys.append(newest)
-        self.newest = newest
+            self.newest = newest
         self.keys += keys
         self.lines += lines
-        self.arrivals.append((self.offset + len(self.keys), now))
+        if not note:
+            self.arrivals.append((self.offset + len(self.keys), now))
+
+    @property
+    def head_is_note(self) -> bool:
+        return bool(self.notes) and self.offset + self.at in self.notes
+
+    def before_note(self, end: int) -> int:
+        """Return where to end before the next note, since that is given out by itself."""
+        if not self.notes:
+            return end
+        return min([end, *(number - self.offset for number in self.notes if number > self.offset + self.at)])
 
     def due(self, moment: float) -> float:
         """Return the newest key among the lines that were there at `moment`; -inf where none of them still waits."""
@@ -156,21 +167,28 @@ class Merger:
         notes: set[int] = set()
         while len(lines) < most:
             chosen, second, rival = self._least()
-            if chosen < 0 or self._queues[chosen].head >= below or self._queues[chosen].head > upto:
+            if chosen < 0:
                 break
             queue = self._queues[chosen]
+            note = queue.head_is_note
+            if queue.head >= below or (queue.head > upto and not note):
+                break
+            if note:
+                notes.add(len(lines))
+                lines.append(queue.lines[queue.at])
+                origins.append(chosen)
+                queue.take(queue.at + 1)
+                continue
             end = bisect_left(queue.keys, below, queue.at)
             end = min(end, bisect_right(queue.keys, upto, queue.at), queue.at + most - len(lines))
             # Where another has the same time, the origins' own order decides.
             cut = bisect_right if chosen < rival else bisect_left
             end = min(end, max(cut(queue.keys, second, queue.at), queue.at + 1))
             place = len(lines)
-            if queue.notes:
-                first = queue.offset + queue.at
-                notes.update(place + number - first for number in queue.notes if first <= number < queue.offset + end)
+            end = queue.before_note(end)
             if queue.head < self._given:
                 end = min(end, bisect_left(queue.keys, self._given, queue.at))
-                late.update(set(range(place, place + end - queue.at)) - notes)
+                late.update(range(place, place + end - queue.at))
             else:
                 self._given = queue.keys[end - 1]
             lines += queue.lines[queue.at : end]

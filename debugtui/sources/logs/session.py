@@ -160,6 +160,7 @@ class LogSession:
         if fresh:
             self._merger.push(place, fresh, self._clock.monotonic())
             status.lines += len(fresh)
+            status.first = status.first or fresh[0].at
             status.newest = fresh[-1].at or status.newest
             self._news.set()
         while not self._merger.room(place):

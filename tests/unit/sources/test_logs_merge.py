@@ -150,7 +150,22 @@ def test_a_note_stands_behind_what_came_before_it_and_is_never_late() -> None:
     part = merger.take(1.0)
     assert (part.notes, part.late) == ({0}, frozenset())
     merger.push(0, [line(10, "again")], 2.0)
-    assert [one.text for one in merger.take(2.0).lines] == ["again"]
+    part = merger.take(2.0)
+    assert [one.text for one in part.lines] == ["again"]
+    assert not part.late  # our clock may be ahead of the origin's
+
+
+def test_a_note_about_an_origin_that_failed_at_once_stands_behind_what_was_there() -> None:
+    merger = Merger(2)
+    merger.push(0, [line(50, "it is not there")], 0.0, note=True)
+    merger.wait_for(0, False)
+    merger.push(1, [line(1), line(2)], 0.0)
+    merger.wait_for(1, False)
+    part = merger.take(0.0)
+    assert [one.text for one in part.lines] == ["at 1", "at 2", "it is not there"]
+    assert part.notes == {2}
+    merger.push(0, [line(3, "it came")], 1.0)
+    assert [one.text for one in merger.take(9.0).lines] == ["it came"]
 
 
 def test_more_than_may_wait_is_given_out_before_its_window_is_over() -> None:
