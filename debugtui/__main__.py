@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
     "diagnose": ("debugtui.headless.diagnose", "diagnose", "Name the root cause of what is wrong, with its evidence."),
     "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
+    "logs": ("debugtui.headless.logs", "logs", "Print the lines of logs, merged by time."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),

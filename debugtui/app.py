@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from debugtui.config.ask import Asker
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
+    from debugtui.fleet.log_origins import LogCatalogue
     from debugtui.remediation.desk import Desk
     from debugtui.screens.doctor import Doctor
     from debugtui.screens.repair.flow import RepairFlow
@@ -101,6 +102,8 @@ class DebugTui(Console):
         self.repairs: RepairFlow | None = None
         self.doctor: Doctor | None = None
         self._warned = False
+        self._catalogue: LogCatalogue | None = None
+        self._asker: Asker | None = None
         self._config_path = config_path
         self._config = config
         self._demo = demo
@@ -163,7 +166,7 @@ class DebugTui(Console):
         self._apply(config)
         await self._open_alerts(config)
         factory = getattr(self._demo, "libvirt_factory", None)
-        asker = ScreenAsker(self)
+        asker = self._asker = ScreenAsker(self)
         fleet: Fleet = build_module.build_fleet(
             config, asker, libvirt_factory=factory, state=getattr(self._demo, "state", None)
         )
@@ -281,6 +284,8 @@ class DebugTui(Console):
         if self.desk is not None:
             await self.desk.close()
         await self.keeper.close()
+        if self._catalogue is not None:
+            await self._catalogue.close()
         if self.fleet is not None:
             await self.fleet.stop()
 
@@ -496,6 +501,26 @@ class DebugTui(Console):
         if not isinstance(self.screen, TopologyScreen):
             self.push_screen(TopologyScreen(), lambda _: self._returned())
             self.call_after_refresh(self._opened)
+
+    def log_catalogue(self) -> LogCatalogue | None:
+        """Return every log that can be read; None before there is a fleet."""
+        from debugtui.config.models import Config
+        from debugtui.fleet.log_origins import LogCatalogue
+        from debugtui.screens.ask import ScreenAsker
+
+        if self._catalogue is None and self.fleet is not None:
+            self._catalogue = LogCatalogue(self._config or Config(), self.fleet, self._asker or ScreenAsker(self))
+        return self._catalogue
+
+    def action_logs(self) -> None:
+        """Open the merged logs of what is under the cursor."""
+        from debugtui.screens.logs.opening import open_logs
+
+        catalogue = self.log_catalogue()
+        if catalogue is None:
+            self.say("not connected yet")
+        else:
+            open_logs(self, catalogue)
 
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""

@@ -49,6 +49,7 @@ class PostgresConfig(Table):
         repair_dsn: the role that repairs; asked for only when a plan is approved. None: plans for it cannot be applied.
         repair_password: where the password of `repair_dsn` is found.
         backups: where its backups lie.
+        log: its log file on the host; None: the server is asked.
     """
 
     name: Name
@@ -57,6 +58,7 @@ class PostgresConfig(Table):
     repair_dsn: Dsn | None = None
     repair_password: SecretRef | None = None
     backups: tuple[BackupConfig, ...] = ()
+    log: HostPath | None = None
 
 
 class ExpectConfig(Table):

@@ -209,6 +209,13 @@ class Fleet:
         """Read every source once, all at the same time, as the command line does."""
         await asyncio.gather(*(poller.read_once(full=full) for poller in self._pollers()))
 
+    async def read_one(self, host: str, kind: Kind, name: str) -> None:
+        """Read one source once, fully; nothing happens where there is none."""
+        _, pollers = self._hosts.get(host, (None, []))
+        for poller in pollers:
+            if (poller.source.kind, poller.source.name) == (kind, name):
+                await poller.read_once(full=True)
+
     async def read_rates(self) -> None:
         """Read once more what needs two samples for its rates, where the first read succeeded."""
         again = (poller for poller in self._pollers() if poller.source.has_rates and poller.fresh)

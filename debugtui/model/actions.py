@@ -66,6 +66,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.executions", "E", "executions", "List the executions, and settle one that did not end.", Danger.WRITE),
     Action("app.alerts", "A", "alerts", "Show every alert: open, silenced, ended; and the rules."),
     Action("app.topology", "T", "topology", "Show what hangs together how, and which service owns what."),
+    Action("app.logs", "L", "logs", "Open the logs of what is under the cursor, merged; of an alert, at the moment it began."),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),
     Action("main.pane_1", "1", "hosts", "Go to the hosts."),
     Action("main.pane_2", "2", "VMs", "Go to the VMs."),
@@ -110,6 +111,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.end", "end,G", "last", "Go to the last line."),
     Action("log.left", "left", "left", "Move left in long lines."),
     Action("log.right", "right", "right", "Move right in long lines."),
+    Action("log.jump", "at", "go to", "Merged logs: go to a time: 14:03, -5m, or a date and a time."),
+    Action("log.previous_moment", "less_than_sign", "alert before", "Merged logs: go back to when an alert began."),
+    Action("log.next_moment", "greater_than_sign", "next alert", "Merged logs: go on to when the next alert began."),
+    Action("log.origins", "number_sign", "origins", "Merged logs: choose which logs are shown."),
 )
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}

@@ -105,6 +105,14 @@ class AccessFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class NginxLog:
+    """One log file: its path on the host, and whether it is an access log (else an error log)."""
+
+    path: str
+    access: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NginxReading:
     """One nginx.
 
@@ -122,6 +130,7 @@ class NginxReading:
         status: of stub_status; None: none is configured, or it cannot be reached.
         errors: of the error log, worst level first.
         access: of the access log; None: none, or it cannot be read.
+        logs: its log files, error logs first.
         gaps: what could not be read.
     """
 
@@ -139,6 +148,7 @@ class NginxReading:
     status: StubStatus | None = None
     errors: tuple[ErrorGroup, ...] = ()
     access: AccessFigures | None = None
+    logs: tuple[NginxLog, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
     @property

@@ -123,6 +123,10 @@ class PaintedScreen(Screen[Any]):
         """Return the remediation that the cursor stands on, with its parameters; None where it stands on none."""
         return None
 
+    def alert_under_cursor(self) -> Alert | None:
+        """Return the alert that the cursor stands on; None where it stands on something else."""
+        return None
+
     def table_changed(self) -> None:
         """Say on the screen how a table is filtered or sorted now."""
 

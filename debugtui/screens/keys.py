@@ -20,7 +20,8 @@ def bindings(scope: str, methods: Mapping[str, str] | None = None) -> list[Bindi
 #: How a key is written on screen.
 _SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "right_square_bracket": "]", "left_square_bracket": "[",
-    "ampersand": "&", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
+    "ampersand": "&", "at": "@", "less_than_sign": "<", "greater_than_sign": ">", "number_sign": "#",
+    "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
 }  # fmt: skip
 
 

@@ -308,6 +308,13 @@ class MainScreen(PaintedScreen):
         """Return the row under the cursor."""
         return self.target_under_cursor()
 
+    def alert_under_cursor(self) -> Alert | None:
+        """Return the alert of the row under the cursor; None in any other pane."""
+        table = self.focused
+        if not isinstance(table, LineTable) or table.id != "table-alerts":
+            return None
+        return next((alert for alert in self.app.alerts if alert_key(alert) == table.cursor_key), None)
+
     def action_databases(self) -> None:
         """Open the first database of the host under the cursor."""
         host = self._host_under_cursor()

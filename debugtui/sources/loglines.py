@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from debugtui.config.redaction import redact
+from debugtui.config.redaction import MASK, redact
 from debugtui.model.logs import Level
 from debugtui.model.text import LINE_LIMIT, decode, line
 
@@ -133,6 +133,32 @@ def _whole_characters(data: bytes) -> bytes:
             wanted = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
             return data[:-back] if wanted > back else data
     return data
+
+
+#: Lines of a private key after which it is no longer believed to be one.
+_KEY_LINES = 200
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")
+_KEY_ENDS = "-----END "
+_KEY_BODY = re.compile(r"[\s\"'|>+]*(?:[\w+/=.:, -]{0,40}: )?[A-Za-z0-9+/=\\]{8,}[\s\"',\\n]*", re.ASCII)
+
+
+class KeyVeil:
+    """Hides a private key that a program wrote into its log line by line: each alone has nothing of a secret."""
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def hide(self, text: str) -> str:
+        """Return a line, or a mask where it is of a key."""
+        if not self._left:
+            if "PRIVATE KEY" in text and _KEY_BEGINS.search(text) and _KEY_ENDS not in text:
+                self._left = _KEY_LINES
+            return text
+        self._left -= 1
+        if _KEY_ENDS in text:
+            self._left = 0
+            return text
+        return MASK if _KEY_BODY.fullmatch(text) else text
 
 
 # --- level -------------------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from debugtui.model.matching import Matcher
 from debugtui.themes.tones import TONES
 from debugtui.widgets.cells import fit
-from debugtui.widgets.matching import Matcher
 from debugtui.widgets.scrolling import set_lines
 from debugtui.widgets.table_keys import TableKeys
 from debugtui.widgets.table_layout import Piece, Place, changed_spans, place_columns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -122,6 +124,36 @@ class LogKeys(ScrollView):
     def _note_lines(self) -> int:
         return 1 if self._state.store.dropped else 0
 
+    # Rows of the screen: a note where lines are gone, the lines, and marks between them.
+
+    #: Before which shown lines a mark stands, by their index, in order; a subclass has some.
+    _marks: Sequence[int] = ()
+
+    @property
+    def _rows(self) -> int:
+        """How many rows there are."""
+        return self._state.count + self._note_lines + len(self._marks)
+
+    def _row_of(self, index: int) -> int:
+        """Return the row of a shown line."""
+        return index + self._note_lines + (bisect_right(self._marks, index) if self._marks else 0)
+
+    def _index_at(self, row: int) -> int | None:
+        """Return the shown line at a row, whether there is one or not; None for a note or a mark."""
+        index = row - self._note_lines
+        if self._marks and index >= 0:
+            before = bisect_left(_mark_rows(self._marks), index)
+            if before < len(self._marks) and self._marks[before] + before == index:
+                return None
+            index -= before
+        return index if index >= 0 else None
+
+    def _mark_at(self, row: int) -> int | None:
+        """Return which mark stands at a row; None where none does."""
+        index = row - self._note_lines
+        before = bisect_left(_mark_rows(self._marks), index)
+        return before if before < len(self._marks) and self._marks[before] + before == index else None
+
     @property
     def _page(self) -> int:
         return max(1, self.size.height - 1)
@@ -131,12 +163,12 @@ class LogKeys(ScrollView):
 
     def _to_end(self) -> None:
         self._state.to_end()
-        self._scroll_y(self._state.count + self._note_lines + 1 - self.size.height)
+        self._scroll_y(self._rows + 1 - self.size.height)
 
     def _go(self, number: int) -> None:
         """Put the cursor on a shown line and bring it into view; leaves the end."""
         self._state.at = number
-        y = self._state.index(number) + self._note_lines
+        y = self._row_of(self._state.index(number))
         top = self.scroll_offset.y
         if y < top + self._note_lines or y >= top + self._page:
             self._scroll_y(y - self._page // 2 if abs(y - top) > self._page + 1 else y if y < top else y - self._page + 1)
@@ -223,8 +255,8 @@ class LogKeys(ScrollView):
         """Put the cursor on the line clicked."""
         offset = event.get_content_offset(self)
         if offset is not None and offset.y < self._page:
-            index = offset.y + self.scroll_offset.y - self._note_lines
-            if 0 <= index < self._state.count:
+            index = self._index_at(offset.y + self.scroll_offset.y)
+            if index is not None and index < self._state.count:
                 self._go(self._state.number(index))
                 self._paint_changes()
 
@@ -242,3 +274,8 @@ class LogKeys(ScrollView):
     def _wheel(self, lines: int) -> None:
         self._scroll_y(self.scroll_offset.y + lines)
         self._paint_changes()
+
+
+def _mark_rows(marks: Sequence[int]) -> list[int]:
+    """Return the row of each mark, notes not counted."""
+    return [place + before for before, place in enumerate(marks)]

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from debugtui.model.logs import Level
+from debugtui.model.matching import Matcher
 from debugtui.themes.tones import Tone
 from debugtui.widgets.cells import safe
-from debugtui.widgets.matching import Matcher
 
 #: A letter beside the colour, so that a level can be read without one.
 SIGNS: dict[Level, tuple[str, Tone]] = {

@@ -7,8 +7,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from debugtui.model.logs import Level, LogLine
-from debugtui.widgets.log_store import LogStore, Scan
-from debugtui.widgets.matching import Matcher
+from debugtui.model.matching import Matcher
+from debugtui.widgets.log_scan import Scan
+from debugtui.widgets.log_store import LogStore
 
 
 class LogState:
@@ -18,6 +19,7 @@ class LogState:
         store: the lines.
         at: number of the line under the cursor.
         floor: lines of this level and worse are shown; None for all.
+        hidden: codes of origins whose lines are not shown.
         filter: the filter, as typed.
         search: what is searched for, as typed.
         origin: number of the line where a search begins; None for the cursor's.
@@ -28,6 +30,7 @@ class LogState:
         self.store = store
         self.at = 0
         self.floor: Level | None = None
+        self.hidden: frozenset[int] = frozenset()
         self.filter = Matcher("")
         self.search = Matcher("", invertible=False)
         self.origin: int | None = None
@@ -37,6 +40,8 @@ class LogState:
 
     def replace(self, store: LogStore, lines: Sequence[LogLine]) -> None:
         """Show other lines; filter, level and search stay."""
+        self.cancel()
+        self.store.close()
         self.store = store
         self.at, self.origin = 0, None
         store.append(lines)
@@ -44,9 +49,17 @@ class LogState:
         if self._found is not None:
             self._found = Scan(store, self.search)
 
+    def cancel(self) -> None:
+        """End what runs in a thread."""
+        for scan in (self._shown, self._found):
+            if scan is not None:
+                scan.cancel()
+
     def _scan_filter(self) -> None:
-        wanted = bool(self.filter) or self.floor is not None
-        self._shown = Scan(self.store, self.filter, self.floor) if wanted else None
+        if self._shown is not None:
+            self._shown.cancel()
+        wanted = bool(self.filter) or self.floor is not None or bool(self.hidden)
+        self._shown = Scan(self.store, self.filter, self.floor, self.hidden) if wanted else None
 
     def set_filter(self, text: str) -> None:
         """Filter by what was typed."""
@@ -58,8 +71,15 @@ class LogState:
         self.floor = floor
         self._scan_filter()
 
+    def set_hidden(self, hidden: frozenset[int]) -> None:
+        """Show no lines of these origins."""
+        self.hidden = hidden
+        self._scan_filter()
+
     def set_search(self, text: str) -> None:
         """Search for what was typed; `settle` goes to the first match when it is found."""
+        if self._found is not None:
+            self._found.cancel()
         self.search = Matcher(text, invertible=False)
         self._found = Scan(self.store, self.search) if self.search else None
         self._jump_due = self._found is not None
@@ -70,6 +90,11 @@ class LogState:
     def scanning(self) -> bool:
         """Whether a filter or search has not seen every line yet."""
         return any(scan is not None and not scan.done for scan in (self._shown, self._found))
+
+    @property
+    def progress(self) -> float:
+        """The share of the lines that filter and search have seen, 0 to 1."""
+        return min((scan.progress for scan in (self._shown, self._found) if scan is not None), default=1.0)
 
     def settle(self, seconds: float) -> int | None:
         """Scan on for at most so long, keep the cursor on a shown line; return the match to go to, if one is due now."""
@@ -160,6 +185,8 @@ class LogState:
         if self.search.text:
             at, hits = self.search_counts
             words.append(f"search {self.search.text}: {at:,} of {hits:,}{' so far' if self.scanning else ''}")
+        if self.scanning:
+            words.append(f"{self.progress:.0%} looked at")
         if self.filter.error or self.search.error:
             words.append(self.filter.error or self.search.error)
         return words

@@ -1,36 +1,33 @@
-"""Log lines kept as joined bytes with offsets: a line is decoded when it is looked at, a search runs over whole chunks.
+"""Log lines in chunks of bytes: a line is decoded when it is looked at, a search runs over whole chunks.
 
-Lines are numbered from the first one ever fed; the oldest go when there are too many, and the numbers stay.
+Lines are numbered from the first one ever fed; the oldest go when there are too many, and the numbers stay. Memory is bounded:
+with a spool, what is older than the newest few megabytes lies on the disk.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import re
-from array import array
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from itertools import accumulate
+from datetime import UTC, datetime
 
 from debugtui.model.logs import Level, LogLine
-from debugtui.widgets.matching import Matcher
+from debugtui.widgets.log_chunk import CODES, LATE, LEVEL_BITS, LEVELS, NOTE, Body, Chunk
+from debugtui.widgets.log_spool import Spool
 
 MAX_LINES = 1_000_000
 MAX_BYTES = 256 << 20
+#: With a spool: lines at most, and bytes of text kept in memory.
+SPOOLED_LINES, HOT_BYTES = 5_000_000, 32 << 20
 
 #: Lines of a chunk: what a search looks at between two looks at the clock.
 CHUNK_LINES = 2_048
 CHUNK_BYTES = 1 << 20
+#: Chunks of the disk that stay in memory once looked at.
+LOADED = 8
 
-#: The code of each level in one byte; higher is worse. A line that does not tell its level counts as `info` in a filter.
-_CODES = {Level.DEBUG: 1, Level.UNKNOWN: 2, Level.INFO: 3, Level.WARNING: 4, Level.ERROR: 5}
-_LEVELS = {code: level for level, code in _CODES.items()}
-_NOT_JUDGED = 0
-#: The least code that a filter on this level lets through.
-_FLOOR = {Level.DEBUG: 1, Level.UNKNOWN: 1, Level.INFO: 2, Level.WARNING: 4, Level.ERROR: 5}
-
-_NEWLINE = re.compile(b"\n")
 #: A line that goes on with the one before: indented, or the next line of a stack trace.
 _CONTINUES = re.compile(r"[ \t]|Caused by:|Traceback |\.\.\. \d+ more")
 #: Lines of a stack trace that are followed back to the line that began it.
@@ -38,59 +35,37 @@ _TRACE = 64
 
 LevelOf = Callable[[str], Level]
 
-
-class Chunk:
-    """Some lines in a row. `ends[i]` is the offset after line i and its newline."""
-
-    __slots__ = ("data", "ends", "first", "levels", "times")
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.data = bytearray()
-        self.ends: array[int] = array("I")
-        self.times: array[float] = array("d")
-        self.levels = bytearray()
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def start(self, index: int) -> int:
-        """Offset of a line's first byte."""
-        return self.ends[index - 1] if index else 0
-
-    def text(self, index: int) -> str:
-        """One line."""
-        return self.data[self.start(index) : self.ends[index] - 1].decode("utf-8", "replace")
-
-    def add(self, lines: Sequence[LogLine]) -> None:
-        """Append lines."""
-        texts = [line.text for line in lines]
-        joined = "\n".join(texts)
-        if joined.count("\n") != len(texts) - 1:
-            texts = [text.replace("\n", "\u240a") for text in texts]
-            joined = "\n".join(texts)
-        offset = len(self.data)
-        encoded = joined.encode("utf-8", "replace") + b"\n"
-        if joined.isascii():
-            self.ends.extend(accumulate([len(text) + 1 for text in texts[1:]], initial=offset + len(texts[0]) + 1))
-        else:
-            self.ends.extend([offset + match.end() for match in _NEWLINE.finditer(encoded)])
-        self.data += encoded
-        self.times.extend([math.nan if line.at is None else line.at.timestamp() for line in lines])
-        self.levels += bytes(len(lines))
+_log = logging.getLogger(__name__)
 
 
 class LogStore:
     """Lines, at most so many and so many bytes of them."""
 
-    def __init__(self, level_of: LevelOf | None = None, *, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES) -> None:
-        """Make an empty store; `level_of` judges a line when its level is asked for."""
+    def __init__(
+        self,
+        level_of: LevelOf | None = None,
+        *,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+        spool: Spool | None = None,
+    ) -> None:
+        """Make an empty store.
+
+        Args:
+            level_of: judges a line, where its origin gave no level, when its level is asked for.
+            max_lines: kept at most.
+            max_bytes: of text kept in memory at most; the rest goes into the spool, or away where there is none.
+            spool: on the disk; the store closes it.
+        """
         self._level_of = level_of
         self._max_lines = max_lines
         self._max_bytes = max_bytes
+        self._spool = spool
         self._chunks: list[Chunk] = []
         self._firsts: list[int] = []
         self._bytes = 0
+        self._next_away = 0  # number of the first line of the oldest chunk in memory
+        self._loaded: OrderedDict[int, Body] = OrderedDict()
         self.first = 0
         self.end = 0
 
@@ -104,32 +79,82 @@ class LogStore:
 
     @property
     def size(self) -> int:
-        """Bytes of text kept."""
+        """Bytes of text in memory."""
         return self._bytes
 
-    def append(self, lines: Sequence[LogLine]) -> None:
-        """Add lines at the end; the oldest go where there are too many."""
+    def close(self) -> None:
+        """Give the disk back. Safe to call twice."""
+        if self._spool is not None:
+            self._spool.close()
+
+    # Lines come and go
+
+    def append(
+        self,
+        lines: Sequence[LogLine],
+        origins: bytes = b"",
+        late: frozenset[int] = frozenset(),
+        notes: frozenset[int] = frozenset(),
+    ) -> None:
+        """Add lines at the end; the oldest go where there are too many.
+
+        Args:
+            lines: which.
+            origins: the code of each one's origin; empty: 0.
+            late: the places of those that came too late.
+            notes: the places of those that are no line of a log.
+        """
+        origins = origins or bytes(len(lines))
+        marks = bytearray(len(lines))
+        for place in late:
+            marks[place] |= LATE
+        for place in notes:
+            marks[place] |= NOTE
         at = 0
         while at < len(lines):
             chunk = self._chunks[-1] if self._chunks else None
-            if chunk is None or len(chunk) >= CHUNK_LINES or len(chunk.data) >= CHUNK_BYTES:
-                chunk = Chunk(self.end)
+            if chunk is None or len(chunk) >= CHUNK_LINES or chunk.size >= CHUNK_BYTES:
+                chunk = Chunk(self.end, chunk.newest if chunk is not None else float("-inf"))
                 self._chunks.append(chunk)
                 self._firsts.append(self.end)
-            part = lines[at : at + CHUNK_LINES - len(chunk)]
-            before = len(chunk.data)
-            chunk.add(part)
-            self._bytes += len(chunk.data) - before
+            room = CHUNK_LINES - len(chunk)
+            part = lines[at : at + room]
+            before = chunk.size
+            chunk.add(part, origins[at : at + room], bytes(marks[at : at + room]))
+            self._bytes += chunk.size - before
             self.end += len(part)
             at += len(part)
-            self._drop()
+            self._make_room()
 
-    def _drop(self) -> None:
-        while len(self._chunks) > 1 and (len(self) > self._max_lines or self._bytes > self._max_bytes):
+    def _make_room(self) -> None:
+        while self._spool is not None and self._bytes > self._max_bytes and self._put_away():
+            continue
+        while len(self._chunks) > 1 and (len(self) > self._max_lines or self._bytes > self._max_bytes or self._chunks[0].gone):
             gone = self._chunks.pop(0)
             self._firsts.pop(0)
-            self._bytes -= len(gone.data)
+            self._loaded.pop(gone.first, None)
+            if not gone.away:
+                self._bytes -= gone.size
             self.first = self._firsts[0]
+
+    def _put_away(self) -> bool:
+        """Move the oldest chunk that is in memory to the disk; False where there is none to move, or no disk."""
+        place = bisect_left(self._firsts, self._next_away)
+        if self._spool is None or place >= len(self._chunks) - 1:
+            return False
+        chunk = self._chunks[place]
+        size = chunk.size
+        try:
+            chunk.put_away(self._spool)
+        except OSError as error:
+            _log.warning("log lines stay in memory: %s", error)
+            self._spool = None  # what lies there stays readable; what is too much from here on goes away
+            return False
+        self._bytes -= size
+        self._next_away = self._firsts[place + 1]
+        return True
+
+    # Lines by number
 
     def _find(self, number: int) -> tuple[Chunk, int]:
         if not self.first <= number < self.end:
@@ -137,124 +162,80 @@ class LogStore:
         chunk = self._chunks[bisect_right(self._firsts, number) - 1]
         return chunk, number - chunk.first
 
+    def body(self, chunk: Chunk) -> Body | None:
+        """Return a chunk's bytes, for the screen: what was looked at lately is kept."""
+        if not chunk.away:
+            return chunk.body()
+        found = self._loaded.get(chunk.first)
+        if found is None:
+            found = chunk.body()
+            if found is None:
+                return None
+            self._loaded[chunk.first] = found
+            while len(self._loaded) > LOADED:
+                self._loaded.popitem(last=False)
+        return found
+
     def text(self, number: int) -> str:
-        """Return one line.
+        """Return one line; empty where the disk lost it.
 
         Raises:
             IndexError: it is gone, or not there yet.
         """
         chunk, index = self._find(number)
-        return chunk.text(index)
+        body = self.body(chunk)
+        return body.text(index) if body is not None else ""
 
     def time(self, number: int) -> datetime | None:
         """Return when a line was written, in the local zone; None where it is not known."""
         chunk, index = self._find(number)
-        at = chunk.times[index]
-        return None if at != at else datetime.fromtimestamp(at).astimezone()
+        body = self.body(chunk)
+        at = body.times[index] if body is not None else float("nan")
+        return None if at != at else datetime.fromtimestamp(at, UTC).astimezone()
 
     def level(self, number: int) -> Level:
         """Return a line's level; a line that goes on with the one before has that one's."""
         chunk, index = self._find(number)
-        return _LEVELS[self._judge(chunk, index)]
+        return LEVELS[self.judge(chunk, index)]
 
-    def _judge(self, chunk: Chunk, index: int, back: int = _TRACE) -> int:
-        """Return the code of a line, looking back at most `back` lines for the one that it goes on with."""
-        code = chunk.levels[index]
+    def origin(self, number: int) -> int:
+        """Return the code of a line's origin."""
+        chunk, index = self._find(number)
+        return chunk.origins[index]
+
+    def marks(self, number: int) -> int:
+        """Return the further bits of a line: `LATE`, `NOTE`."""
+        chunk, index = self._find(number)
+        return chunk.levels[index] & ~LEVEL_BITS
+
+    def judge(self, chunk: Chunk, index: int, body: Body | None = None, back: int = _TRACE) -> int:
+        """Return the code of a line's level, looking back at most `back` lines for the one that it goes on with."""
+        code = chunk.levels[index] & LEVEL_BITS
         if code:
             return code
         if self._level_of is None:
-            return _CODES[Level.UNKNOWN]
-        text = chunk.text(index)
-        code = _CODES[self._level_of(text)]
-        if code == _CODES[Level.UNKNOWN] and index and back and _CONTINUES.match(text):
-            code = self._judge(chunk, index - 1, back - 1)
-        chunk.levels[index] = code
+            return CODES[Level.UNKNOWN]
+        body = body or self.body(chunk)
+        if body is None:
+            return CODES[Level.UNKNOWN]
+        text = body.text(index)
+        code = CODES[self._level_of(text)]
+        if code == CODES[Level.UNKNOWN] and index and back and _CONTINUES.match(text):
+            code = self.judge(chunk, index - 1, body, back - 1)
+        chunk.levels[index] |= code
         return code
+
+    # Lines by time
+
+    def at_time(self, at: float) -> int:
+        """Return the number of the first line of this time (seconds since 1970) or later; `end` where there is none."""
+        place = bisect_left(self._chunks, at, key=lambda chunk: chunk.newest)
+        if place >= len(self._chunks):
+            return self.end
+        chunk = self._chunks[place]
+        return chunk.first + chunk.first_at(at)
 
     def chunks_from(self, number: int) -> Iterator[Chunk]:
         """Yield the chunks that hold line `number` and later ones."""
         if self._chunks:
             yield from self._chunks[max(0, bisect_right(self._firsts, number) - 1) :]
-
-    def matches(self, chunk: Chunk, start: int, matcher: Matcher, floor: Level | None) -> list[int]:
-        """Return which lines of a chunk, from index `start`, hold the text and are at least as bad as `floor`."""
-        found: Sequence[int] = range(start, len(chunk))
-        if matcher:
-            found = _matching(chunk, start, matcher)
-            if matcher.inverse:
-                hit = set(found)
-                found = [index for index in range(start, len(chunk)) if index not in hit]
-        if floor is not None and _FLOOR[floor] > 1:
-            least = _FLOOR[floor]
-            if _CODES[Level.UNKNOWN] < least:
-                for index in range(start, len(chunk)):  # in order, for the lines that go on with the one before
-                    self._judge(chunk, index)
-            found = [index for index in found if self._judge(chunk, index) >= least]
-        return list(found)
-
-
-def _needle(plain: str) -> bytes | re.Pattern[bytes]:
-    """Return what to look for in bytes: themselves for ASCII, else a pattern with both cases of every letter."""
-    if plain.isascii():
-        return plain.encode()
-    parts = []
-    for letter in plain:
-        forms = sorted({letter, letter.upper(), letter.lower()}, key=len)
-        parts.append("(?:" + "|".join(re.escape(form) for form in forms) + ")")
-    return re.compile("".join(parts).encode())
-
-
-def _matching(chunk: Chunk, start: int, matcher: Matcher) -> list[int]:
-    """Return the indices of the lines from `start` on that hold what is looked for."""
-    if matcher.regex is not None:
-        search, text = matcher.regex.search, chunk.data[chunk.start(start) :].decode("utf-8", "replace")
-        return [start + index for index, line in enumerate(text.split("\n")[:-1]) if search(line[:2_000])]
-    needle = _needle(matcher.plain)
-    found: list[int] = []
-    ends, at = chunk.ends, chunk.start(start)
-    data = chunk.data.lower() if isinstance(needle, bytes) else chunk.data
-    while True:
-        if isinstance(needle, bytes):
-            at = data.find(needle, at)
-        else:
-            match = needle.search(data, at)
-            at = -1 if match is None else match.start()
-        if at < 0:
-            return found
-        index = bisect_right(ends, at)
-        found.append(index)
-        at = ends[index]
-        if index + 1 >= len(ends):
-            return found
-
-
-class Scan:
-    """The numbers of the lines that match, found bit by bit so that the screen lives on meanwhile."""
-
-    def __init__(self, store: LogStore, matcher: Matcher, floor: Level | None = None) -> None:
-        """Start a scan at the oldest line."""
-        self.matcher = matcher
-        self.floor = floor
-        self.hits: array[int] = array("Q")
-        self._store = store
-        self._next = store.first
-
-    @property
-    def done(self) -> bool:
-        """Whether every line has been looked at."""
-        return self._next >= self._store.end
-
-    def advance(self, now: Callable[[], float], until: float) -> bool:
-        """Look at further lines until `now()` passes `until`; True when there is nothing left to look at."""
-        store = self._store
-        if self.hits and self.hits[0] < store.first:
-            del self.hits[: bisect_left(self.hits, store.first)]
-        self._next = max(self._next, store.first)
-        for chunk in store.chunks_from(self._next):
-            start = self._next - chunk.first
-            if start < len(chunk):
-                self.hits.extend([chunk.first + index for index in store.matches(chunk, start, self.matcher, self.floor)])
-                self._next = chunk.first + len(chunk)
-            if now() > until:
-                break
-        return self.done

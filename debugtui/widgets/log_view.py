@@ -29,8 +29,9 @@ from debugtui.widgets.scrolling import set_lines
 #: Seconds between two paints, and between two while whole pages go by: over SSH a page is ten kilobytes.
 PAINT_EVERY = 0.1
 PAGE_EVERY = 0.25
-#: Seconds that a scan may hold the screen up at a time.
+#: Seconds that a scan may hold the screen up at a time, and between two looks at how far it is.
 SCAN_SLICE = 0.012
+SCAN_LOOK = 0.03
 #: Frames waiting for the terminal above which the log waits too.
 BUSY = 2
 
@@ -216,6 +217,11 @@ class LogView(LogKeys, can_focus=True):
         """Show what was fed before."""
         self._flush()
 
+    def on_unmount(self) -> None:
+        """End what searches, and give the disk back."""
+        self._state.cancel()
+        self._state.store.close()
+
     def on_show(self) -> None:
         """Paint what came while it was hidden."""
         self._flush()
@@ -235,19 +241,23 @@ class LogView(LogKeys, can_focus=True):
             self._timer = None
         self._fed = 0
         state = self._state
-        row = state.index(state.at) + self._note_lines - self.scroll_offset.y
+        row = self._row_of(state.index(state.at)) - self.scroll_offset.y
         hit = state.settle(SCAN_SLICE)
-        set_lines(self, state.count + self._note_lines + 1)
+        self._settled()
+        set_lines(self, self._rows + 1)
         if self.follow:
             self._to_end()
         elif keep and state.count:
-            self._scroll_y(state.index(state.at) + self._note_lines - max(0, min(row, self._page - 1)))
+            self._scroll_y(self._row_of(state.index(state.at)) - max(0, min(row, self._page - 1)))
         if hit is not None:
             self._go(hit)
         self._paint_changes()
         if state.scanning:
-            self._paint_soon(SCAN_SLICE)
+            self._paint_soon(SCAN_LOOK)
         self.post_message(self.Changed(self))
+
+    def _settled(self) -> None:
+        """Do what is due once scans are up to date, before anything is painted."""
 
     # Lines
 
@@ -274,9 +284,11 @@ class LogView(LogKeys, can_focus=True):
         """Return what the look of a visible line depends on."""
         if y == self.size.height - 1:
             return ("state", self._state_words(), self._version)
-        index = y + self.scroll_offset.y - self._note_lines
-        if index < 0:
-            return ("dropped", self._state.store.dropped, self._version)
+        row = y + self.scroll_offset.y
+        index = self._index_at(row)
+        if index is None:
+            mark = self._mark_at(row) if row >= self._note_lines else None
+            return ("dropped", self._state.store.dropped, self._version) if mark is None else ("mark", mark, self._version)
         if index < self._state.count:
             number = self._state.number(index)
             return (number, number == self._state.at, self.has_focus, self._version)
@@ -308,6 +320,8 @@ class LogView(LogKeys, can_focus=True):
             return self._plain(f"— {self._state.store.dropped:,} older lines are gone", "dim", width)
         if isinstance(key[0], int):
             return self._log_line(key[0], width)
+        if key[0] == "mark" and isinstance(key[1], int):
+            return self._mark_line(key[1], width)
         return self._plain(
             f" {self._empty_text}" if not self._state.count and y == 0 and not self.scanning else "", "dim", width
         )
@@ -319,9 +333,8 @@ class LogView(LogKeys, can_focus=True):
         store = self._state.store
         under = number == self._state.at
         level = store.level(number) if self._looks.levels else None
-        at = store.time(number) if self._looks.times else None
         base = self._style("cursor") if under and self.has_focus else None
-        front = self._segments(head(under, at, level, self._looks), base)
+        front = self._segments(self._front(number, under, level), base)
         text = Strip(self._segments(body(store.text(number), level, self._state.search), base))
         room = max(0, width - sum(segment.cell_length for segment in front))
         left = self._looks.left
@@ -330,6 +343,15 @@ class LogView(LogKeys, can_focus=True):
         if text.cell_length > left + room and room > 1:
             shown = Strip([*shown.crop(0, room - 1), Segment("›", self._style("accent"))])
         return Strip([*front, *shown]).adjust_cell_length(width, filler)
+
+    def _front(self, number: int, under: bool, level: Level | None) -> list[Run]:
+        """Return what stands before the text of a line."""
+        at = self._state.store.time(number) if self._looks.times else None
+        return head(under, at, level, self._looks)
+
+    def _mark_line(self, mark: int, width: int) -> Strip:
+        """Return a mark between two lines."""
+        raise NotImplementedError(mark)
 
     def _segments(self, runs: list[Run], base: Style | None) -> list[Segment]:
         return [Segment(text, self._style(name) if base is None or name == "match" else base) for text, name in runs]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from debugtui.model.matching import Matcher
 from debugtui.themes.tones import Tone
-from debugtui.widgets.matching import Matcher
 
 
 class Cell(NamedTuple):

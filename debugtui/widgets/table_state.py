@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from debugtui.widgets.matching import Matcher
+from debugtui.model.matching import Matcher
 from debugtui.widgets.table_rows import Column, Row, arrange
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from debugtui.sources.base import SourceError
 from debugtui.sources.docker.client import LOST, AnswerError, EngineClient
 from debugtui.sources.docker.fields import obj
 from debugtui.sources.docker.inspecting import INSPECT_LIMIT, container_path, refusal
-from debugtui.sources.loglines import LineSplitter, RawLine, text_of
+from debugtui.sources.loglines import KeyVeil, LineSplitter, RawLine, text_of
 
 #: Most lines of a batch, and seconds that a batch gathers what comes.
 BATCH = 2_000
@@ -84,6 +84,7 @@ class _Stream:
     splitter: LineSplitter
     at: datetime | None = None
     fresh: bool = True
+    veil: KeyVeil = field(default_factory=KeyVeil)
 
 
 class Frames:
@@ -159,7 +160,7 @@ class Frames:
             if not stream.splitter.held:
                 stream.at = at  # a part of a longer line has a stamp of its own: the line's is its first
             piece = piece[length:]
-        found.extend([_line(raw, stream.at, stream.name) for raw in stream.splitter.feed(piece)])
+        found.extend([_line(raw, stream) for raw in stream.splitter.feed(piece)])
 
     def _raw(self, data: bytes, found: list[LogLine]) -> None:
         """Take in text of a terminal: each line begins with its time."""
@@ -168,9 +169,9 @@ class Frames:
 
     def _stamped(self, raw: RawLine, stream: _Stream) -> LogLine:
         if raw.continued:
-            return _line(raw, stream.at, stream.name)
+            return _line(raw, stream)
         stream.at, length = self.stamps.parse(raw.data)
-        return _line(RawLine(raw.data[length:], raw.skipped, raw.whole), stream.at, stream.name)
+        return _line(RawLine(raw.data[length:], raw.skipped, raw.whole), stream)
 
     def finish(self) -> list[LogLine]:
         """Return what has no end of line, when nothing more comes."""
@@ -179,21 +180,22 @@ class Frames:
             self._part(b"", found, last=True)
         for stream in self._streams.values():
             for raw in stream.splitter.finish():
-                found += [self._stamped(raw, stream) if self.terminal else _line(raw, stream.at, stream.name)]
+                found += [self._stamped(raw, stream) if self.terminal else _line(raw, stream)]
         return found
 
 
-def _line(raw: RawLine, at: datetime | None, stream: str) -> LogLine:
-    return LogLine(text_of(raw), at, stream)
+def _line(raw: RawLine, stream: _Stream) -> LogLine:
+    return LogLine(stream.veil.hide(text_of(raw)), stream.at, stream.name)
 
 
 async def read_logs(
-    client: EngineClient, identity: str, *, tail: int, since: datetime | None, follow: bool
+    client: EngineClient, identity: str, *, tail: int | None, since: datetime | None, follow: bool
 ) -> AsyncIterator[list[LogLine]]:
     """Yield a log in batches; see `DockerSource.logs`. Who asks slowly makes the engine wait: nothing is dropped."""
     state = await _state(client, identity)
     frames = Frames(terminal=obj(state.get("Config")).get("Tty") is True)
-    params = {"stdout": "1", "stderr": "1", "timestamps": "1", "tail": str(max(0, tail)), "follow": "1" if follow else "0"}
+    wanted = "all" if tail is None else str(max(0, tail))
+    params = {"stdout": "1", "stderr": "1", "timestamps": "1", "tail": wanted, "follow": "1" if follow else "0"}
     if since is not None:
         params["since"] = _seconds(since)
     while True:

@@ -127,13 +127,13 @@ class DockerSource:
             await client.close()
 
     async def logs(
-        self, container_id: str, *, tail: int, since: datetime | None = None, follow: bool = False
+        self, container_id: str, *, tail: int | None, since: datetime | None = None, follow: bool = False
     ) -> AsyncIterator[list[LogLine]]:
         """Yield a container's log in batches of lines, oldest first.
 
         Args:
             container_id: which.
-            tail: most lines of what is there already.
+            tail: most lines of what is there already; None: all.
             since: only lines from this time on (UTC).
             follow: go on with what comes, through restarts of the container, until it has ended.
 

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from debugtui.model.nginx import Listen, Location, Server, Upstream, UpstreamServer
+from debugtui.model.nginx import Listen, Location, NginxLog, Server, Upstream, UpstreamServer
 from debugtui.model.text import line
 from debugtui.sources.nginx.tree import Directive, Tree, everywhere, first, walk
 
@@ -34,6 +34,12 @@ class Described:
     error_logs: tuple[str, ...]
     access_logs: tuple[tuple[str, str], ...]
     status_urls: tuple[str, ...]
+
+    @property
+    def logs(self) -> tuple[NginxLog, ...]:
+        """Its log files, each once, error logs first."""
+        access = dict.fromkeys(path for path, _ in self.access_logs)
+        return (*(NginxLog(path) for path in self.error_logs), *(NginxLog(path, access=True) for path in access))
 
 
 def describe(tree: Tree, prefix: str) -> Described:

@@ -98,6 +98,7 @@ class NginxSource:
             status=stub,
             errors=figures.errors,
             access=figures.access,
+            logs=described.logs,
             gaps=tuple(self._gaps.values()),
         )
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debugtui.model.logs import Level, LogLine
-from debugtui.widgets.log_store import CHUNK_LINES, LogStore, Scan
-from debugtui.widgets.matching import Matcher
+from debugtui.model.matching import Matcher
+from debugtui.widgets.log_scan import Scan
+from debugtui.widgets.log_store import CHUNK_LINES, LogStore
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=30)
 

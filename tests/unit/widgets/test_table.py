@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from debugtui.model.matching import Matcher
 from debugtui.widgets.cells import fit, safe
-from debugtui.widgets.matching import Matcher
 from debugtui.widgets.table_layout import changed_spans, place_columns
 from debugtui.widgets.table_lines import empty_line, header_line, row_line, wrap
 from debugtui.widgets.table_rows import Cell, Column, Row, arrange

@@ -53,6 +53,18 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise PatternError(f"not a regular expression: {problem}") from problem
 
 
+def literal_of(pattern: str) -> bytes:
+    """Return the longest run of letters that stands in every match of a pattern, lower case; empty where there is none."""
+    best, run = "", ""
+    for operation, argument in [*_parser.parse(pattern), (None, None)]:
+        if operation is _constants.LITERAL and 32 <= argument < 127:
+            run += chr(argument)
+            continue
+        if operation is not _constants.AT:  # an anchor takes no room
+            best, run = max(best, run, key=len), ""
+    return best.lower().encode() if len(best) > 2 and not pattern.startswith("(?") else b""
+
+
 class Matcher:
     """A filter as typed. A filter that is not valid matches everything, so that nothing is hidden by a typing error.
 
@@ -62,6 +74,7 @@ class Matcher:
         inverse: True for `!text`.
         plain: the text to look for, lower case; empty for a regular expression.
         regex: the regular expression; None for plain text.
+        literal: ASCII in lower case that every match of the regular expression holds; empty where none is known.
     """
 
     def __init__(self, text: str, *, invertible: bool = True) -> None:
@@ -72,11 +85,13 @@ class Matcher:
         body = text[1:] if self.inverse else text
         self.plain = body.lower()
         self.regex: re.Pattern[str] | None = None
+        self.literal = b""
         if len(body) > 1 and body.startswith("/"):
             pattern = body[1:-1] if body.endswith("/") and len(body) > 2 else body[1:]
             self.plain = ""
             try:
                 self.regex = compiled(pattern)
+                self.literal = literal_of(pattern)
             except PatternError as problem:
                 self.error = str(problem)
 

@@ -1,0 +1,1 @@
+"""The screen of merged logs, and what it asks."""
