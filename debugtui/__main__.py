@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),
+    "runbooks": ("debugtui.headless.runbook_commands", "runbooks", "List and run runbooks; every step only looks."),
     "show": ("debugtui.headless.repair_commands", "show", "Show a plan."),
 }
 
