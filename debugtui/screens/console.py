@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock
+from debugtui.model.diagnosis import Offer
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
 from debugtui.screens.keys import bindings
@@ -101,6 +102,10 @@ class PaintedScreen(Screen[Any]):
 
     def repair_target(self) -> Target | None:
         """Return what a repair would be planned for: what the cursor stands on; None where that is nothing of ours."""
+        return None
+
+    def repair_offer(self) -> Offer | None:
+        """Return the one remediation that the cursor stands on, with its target; None where it stands on none."""
         return None
 
     def table_changed(self) -> None:

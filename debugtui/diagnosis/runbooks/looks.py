@@ -146,7 +146,8 @@ class Looks:
         if wanted.of == "status":
             return Seen(ran, output, judge.Figures((Leaf(float(done.status), {}),)))
         found = await asyncio.to_thread(judge.in_text, clean(text), wanted.pattern)
-        if done.status and not found.leaves and done.stderr.strip():
+        if not found.leaves and done.stderr.strip() and (done.status or not done.stdout.strip()):
+            # Nothing but a complaint (no journal, no permission): that nothing was found says nothing then.
             return Seen(ran, output, problem=line(clean(done.stderr).strip().splitlines()[0], 300))
         return Seen(ran, output, found)
 
@@ -192,7 +193,7 @@ class Looks:
         session = self._sessions.get(target)
         if session is None:
             source = self._fleet.source(target.host, Kind.POSTGRES, target.name)
-            if source is None:
+            if source is None or not hasattr(source, "connect_anew"):
                 raise SourceError(Problem(f"there is no {target} in the configuration"))
             try:
                 session = await cast("PostgresSource", source).connect_anew()
@@ -241,7 +242,7 @@ class Looks:
             raise fill.UnfilledError("unit")
         since = [f"--since=-{step.since:.0f}s"] if step.since else []
         argv = fill.argv(
-            ["journalctl", "--no-pager", "-q", "-o", "short-iso", "-n", str(step.lines), *since, "-u", "{unit}"], place.values
+            ["journalctl", "--no-pager", "-o", "short-iso", "-n", str(step.lines), *since, "-u", "{unit}"], place.values
         )
         return _ran(place, argv), await self._lines_of(place, argv)
 
@@ -257,10 +258,10 @@ class Looks:
 
     async def _lines_of(self, place: Place, argv: Sequence[str]) -> list[str]:
         done = await self._run(place, argv, LOG_S - 1)
-        if done.status and not done.stdout:
-            says = clean(done.stderr).strip().splitlines()
+        says = clean(done.stderr).strip().splitlines()
+        if not done.stdout and (done.status or says):
             raise SourceError(Problem(line(says[0], 300) if says else f"{argv[0]} ended with status {done.status}"))
-        return clean(done.stdout).splitlines()
+        return [row for row in clean(done.stdout).splitlines() if not row.startswith("-- ")]  # journalctl's own remarks
 
     # --- Prometheus and HTTP
 
