@@ -37,24 +37,29 @@ CONFIG = {
     ]
 }
 ANSWERS = {"find": b"2026-03-14 02:10 8123441 coach-20260314.dump\n", "uptime": b" 09:26:53 up 10 days\n"}
-IDLE = [{"pid": 4711, "application": "coach", "role": "coach_app", "idle_s": 134, "open_s": 134, "last_statement": "UPDATE [b]x[/b]"}]
+IDLE = [
+    {
+        "pid": 4711,
+        "application": "coach",
+        "role": "coach_app",
+        "idle_s": 134,
+        "open_s": 134,
+        "last_statement": "UPDATE [b]x[/b]",
+    }
+]
 
 
 @pytest.fixture(autouse=True)
 def still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give commands and statements answers that do not move."""
 
-    async def run(
-        self: FakeLink, argv: Sequence[str], *, timeout: float, stdin: bytes = b"", limit: int = 0
-    ) -> CommandResult:
+    async def run(self: FakeLink, argv: Sequence[str], *, timeout: float, stdin: bytes = b"", limit: int = 0) -> CommandResult:
         for name, answer in ANSWERS.items():
             if name in argv:
                 return CommandResult(0, answer, b"")
         raise LinkError(Problem("no commands here"))
 
-    async def rows(
-        self: Looks, target: Target, statement: str, params: Sequence[str]
-    ) -> list[Mapping[str, object]]:
+    async def rows(self: Looks, target: Target, statement: str, params: Sequence[str]) -> list[Mapping[str, object]]:
         return list(IDLE) if "idle in transaction%" in statement else []
 
     monkeypatch.setattr(FakeLink, "run", run)

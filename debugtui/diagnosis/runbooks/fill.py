@@ -138,7 +138,7 @@ def check_promql(template: str) -> None:
     Raises:
         PydanticCustomError: one stands elsewhere.
     """
-    if PLACE.search(_PROMQL_TEXT.sub("", template)):
+    if PLACE.search(_PROMQL_TEXT.sub('""', template)):
         raise fault('a parameter stands inside quotes: {instance="{host}"}')
 
 

@@ -133,10 +133,13 @@ def parse(text: str, file: str) -> Runbook:
 def _issues(found: list[ErrorDetails], file: str, lines: dict[Place, int]) -> Iterator[ConfigIssue]:
     meant = {(*one["loc"][:-1], _nearest_key(one["loc"])) for one in found if one["type"] == "extra_forbidden"}
     seen: set[tuple[str, str]] = set()
+    below = {other["loc"][: len(one["loc"])] for one in found for other in found if len(other["loc"]) > len(one["loc"])}
     for one in found:
         place = one["loc"]
         if one["type"] == "missing" and place in meant:
             continue  # it is only misspelt, which is said already
+        if one["type"] == "too_short" and place in below:
+            continue  # what is there is wrong, which is said already
         says, near = _words(one)
         key = render_key(place)
         if (key, says) not in seen:

@@ -144,8 +144,8 @@ class Step(Table):
     @model_validator(mode="after")
     def _fits(self) -> Step:
         raise_faults("step", _strangers(self))
-        _CHECKS[self.kind](self)
         fill.used(self.texts())
+        _CHECKS[self.kind](self)
         for name in self.then:
             if name not in OUTCOMES:
                 raise fault(f"then speaks of {', '.join(OUTCOMES)}", nearest(name, OUTCOMES))
@@ -210,17 +210,12 @@ def _check_reading(step: Step) -> None:
 
 def _check_command(step: Step) -> None:
     try:
-        check_command(fill.argv(step.argv or (), fill.SAMPLE | _strange(step.argv or ())))
+        check_command(fill.argv(step.argv or (), fill.SAMPLE))
     except NotAllowedError as error:
         raise fault(str(error)) from None
     if step.argv and fill.PLACE.search(step.argv[0]):
         raise fault("a program is named by the runbook, never by a target")
     _of(step, "output", "status")
-
-
-def _strange(argv: tuple[str, ...]) -> dict[str, str]:
-    """Give parameters that do not exist a value: that they do not is said elsewhere."""
-    return dict.fromkeys((name for word in argv for name in fill.PLACE.findall(word) if name not in fill.PARAMETERS), "sample")
 
 
 def _check_sql(step: Step) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from debugtui.diagnosis.runbooks.allow.files import tree_fault
-from debugtui.diagnosis.runbooks.allow.program import Check, NotAllowedError, any_text, like, number, one_of
+from debugtui.diagnosis.runbooks.allow.program import Check, NotAllowedError, like, number, one_of
 
 _AGE = like(r"[+-]?\d{1,7}", "a number such as -60 or +7")
-_NAME = like(r"[\w.@:+*?\[\]/ -]{1,200}", "a pattern of names")
+_NAME = like(r"[\w.@:+*?\[\]/][\w.@:+*?\[\]/ -]{0,199}", "a pattern of names")
+_TEXT = like(r"[^-\n][^\n]{0,199}", "a text that does not begin with a dash")
 
 #: Test or action, and the check of its value; None: it has none.
 _KNOWN: dict[str, Check | None] = {
@@ -23,12 +24,12 @@ _KNOWN: dict[str, Check | None] = {
     "-mmin": _AGE,
     "-ctime": _AGE,
     "-cmin": _AGE,
-    "-newermt": any_text,
+    "-newermt": _TEXT,
     "-user": _NAME,
     "-group": _NAME,
     "-perm": like(r"[-/]?[0-7]{3,4}", "a mode such as -0002"),
     "-links": _AGE,
-    "-printf": any_text,
+    "-printf": _TEXT,
     **dict.fromkeys(("-xdev", "-mount", "-empty", "-print", "-ls", "-quit", "-not", "!", "-o", "-or", "-a", "-and", "(", ")")),
 }
 _WHY = {

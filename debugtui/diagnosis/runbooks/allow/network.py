@@ -78,7 +78,6 @@ PROGRAMS = (
             r"@?[\w.:-]{1,250}|\+(?:short|stats|answer|noall|tcp|norecurse|dnssec|ttlid|comments|time=[1-9]|tries=[1-3])",
             "a name, a type, @SERVER or one of +short +noall +answer +stats +tcp +norecurse +time=N +tries=N",
         ),
-        least=1,
         most=8,
         not_this={"-f": "it reads names from a file", "-k": "it reads a key", "-y": "it holds a key"},
     ),

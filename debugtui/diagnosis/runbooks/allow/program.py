@@ -100,13 +100,19 @@ class _Reader:
             self.seen.add(argument)
         elif argument in program.valued:
             self._value(argument, self._next(argument))
-        elif argument[:2] in program.valued:
-            self._value(argument[:2], argument[2:])
         else:
-            for letter in argument[1:]:
-                if f"-{letter}" not in program.flags:
-                    self._refuse(f"-{letter}" if f"-{letter}" in program.not_this or len(argument) == 2 else argument)
-                self.seen.add(f"-{letter}")
+            self._cluster(argument)
+
+    def _cluster(self, argument: str) -> None:
+        """Read several options in one word; the rest of it, or the next word, is the value of the first that has one."""
+        for at, letter in enumerate(argument[1:], 1):
+            name = f"-{letter}"
+            if name in self._program.valued:
+                self._value(name, argument[at + 1 :] or self._next(name))
+                return
+            if name not in self._program.flags:
+                self._refuse(name if name in self._program.not_this or len(argument) == 2 else argument)
+            self.seen.add(name)
 
     def _next(self, name: str) -> str:
         """Return the argument behind an option. It may not look like one: the program might take it for one."""
