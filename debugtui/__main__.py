@@ -23,6 +23,7 @@ COMMANDS = {
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),
     "topology": ("debugtui.headless.topology", "topology", "Show what hangs together how, and which service owns what."),
+    "runbooks": ("debugtui.headless.runbook_commands", "runbooks", "List and run runbooks; every step only looks."),
     "show": ("debugtui.headless.repair_commands", "show", "Show a plan."),
 }
 

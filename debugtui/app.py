@@ -420,7 +420,7 @@ class DebugTui(Console):
         if isinstance(self.screen, HelpScreen):
             return
         bound = {(binding.binding.id or "").partition(".")[0] for binding in self.screen.active_bindings.values()}
-        scopes = [scope for scope in ("main", "detail", "alerts", "table", "log", "app") if scope in bound]
+        scopes = [scope for scope in ("main", "detail", "alerts", "runbook", "table", "log", "app") if scope in bound]
         self.push_screen(HelpScreen(scopes, self.operator_keys, self.screen.HELP or ""))
 
     def action_pause(self) -> None:
@@ -463,7 +463,7 @@ class DebugTui(Console):
         if self.repairs is None:
             self.say("not connected yet")
         elif offer is not None:
-            self.run_worker(self.repairs.answer(offer), name="repair", group="repair", exclusive=True, exit_on_error=False)
+            self.run_worker(self.repairs.plan(offer), name="repair", group="repair", exclusive=True, exit_on_error=False)
         elif target is None:
             self.say("nothing under the cursor to repair")
         else:
@@ -521,6 +521,24 @@ class DebugTui(Console):
             self.say("not connected yet")
         else:
             open_logs(self, catalogue)
+
+    def action_runbooks(self) -> None:
+        """Open the runbooks that fit what is under the cursor."""
+        if self.fleet is None:
+            self.say("not connected yet")
+            return
+        target = self.screen.repair_target() if isinstance(self.screen, PaintedScreen) else None
+        self.run_worker(self._open_runbooks(target), name="runbooks", group="runbooks", exclusive=True, exit_on_error=False)
+
+    async def _open_runbooks(self, target: Target | None) -> None:
+        from debugtui.screens.ask import ScreenAsker
+
+        models, flow = await asyncio.to_thread(
+            lambda: [import_module(name) for name in ("debugtui.config.models", "debugtui.screens.runbooks.flow")]
+        )
+        folder = (self._config_path or config_file()).parent / "runbooks" if self._demo is None else None
+        config, state = self._config or models.Config(), getattr(self._demo, "state", None)
+        await flow.open_runbooks(self, config, ScreenAsker(self), folder, state, target)
 
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""

@@ -20,6 +20,7 @@ TITLES = {
     "main": "On this screen",
     "detail": "On this screen",
     "alerts": "On an alert",
+    "runbook": "In a runbook",
     "table": "In a table",
     "log": "In a log",
     "filter": "While filtering",

@@ -27,7 +27,7 @@ class ActionProvider(Provider):
 
     def _actions(self) -> Iterator[Action]:
         bound = {binding.binding.id for binding in self.screen.active_bindings.values()}
-        for scope in ("main", "detail", "alerts", "table", "log", "app"):
+        for scope in ("main", "detail", "alerts", "runbook", "table", "log", "app"):
             yield from (action for action in in_scope(scope) if action.id in bound and action.id != "app.palette")
 
     def _run(self, action: Action) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from debugtui.model.diagnosis import Offer as Found
+from debugtui.model import diagnosis
 from debugtui.model.execution import Approval, Decision, Execution, Progress, State
 from debugtui.model.plan import Plan
 from debugtui.model.target import Target
@@ -45,11 +46,17 @@ class RepairFlow:
         if offer is not None:
             await self._plan(offer)
 
-    async def answer(self, found: Found) -> None:
-        """Plan, approve and execute a remediation that a diagnosis offers, with its parameters."""
-        from debugtui.remediation.base import Offer as Chosen
+    async def plan(self, wanted: diagnosis.Offer) -> None:
+        """Plan one remediation that a runbook or a diagnosis named; what the catalogue knows of the target comes with it."""
+        from debugtui.remediation.base import Offer
 
-        await self._plan(Chosen(found.name, found.target, True, "the diagnosis offers it", found.params))
+        found = await asyncio.to_thread(self._desk.offers, self._app.view, wanted.target)
+        offer = next((one for one in found if one.remediation == wanted.name), None)
+        if offer is None:
+            offer = Offer(wanted.name, wanted.target, True, "", wanted.params)
+        elif wanted.params:
+            offer = replace(offer, params=tuple({**dict(offer.params), **dict(wanted.params)}.items()))
+        await self._plan(offer)
 
     async def _plan(self, offer: Offer) -> None:
         spec = self._desk.spec(offer.remediation)

@@ -273,6 +273,17 @@ class NginxSource:
                     return "  ".join(found)
         return "  ".join(found)
 
+    async def error_logs(self) -> tuple[str, ...]:
+        """Return where its error logs lie on the host, the main one first.
+
+        Raises:
+            SourceError, LinkError: the configuration could not be read.
+        """
+        if self._described is None:
+            await self._read_files()
+        logs_there = self._described.error_logs if self._described is not None else ()
+        return tuple(path for path in logs_there if path.startswith("/"))
+
     def containers_of(self, url: str) -> tuple[str, ...]:
         """Return the containers that a URL's location passes requests to: of the longest prefix that fits."""
         path = urlsplit(url).path or "/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 from collections.abc import Sequence
 from typing import Any
@@ -21,9 +22,11 @@ QUERY_TIMEOUT = 6.0
 
 APPLICATION_NAME = "debugtui"
 
+_READ_ONLY = "default_transaction_read_only"
+
 #: What the server holds this session to.
 LIMITS = {
-    "default_transaction_read_only": "on",
+    _READ_ONLY: "on",
     "statement_timeout": "5s",
     "lock_timeout": "1s",
     "idle_in_transaction_session_timeout": "10s",
@@ -83,15 +86,34 @@ class Session:
         return await statement.fetch(*args, timeout=timeout)
 
     async def _fetch_pooled(self, sql: str, args: Sequence[object], timeout: float) -> Sequence[Row]:
-        local = "; ".join(
-            f"SET LOCAL {name} = '{value}'" for name, value in LIMITS.items() if name != "default_transaction_read_only"
-        )
+        local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in LIMITS.items() if name != _READ_ONLY)
         await self._connection.execute(f"BEGIN TRANSACTION READ ONLY; {local}", timeout=timeout)
         try:
             return await self._connection.fetch(sql, *args, timeout=timeout)
         finally:
             if not self._connection.is_closed():
                 await self._connection.execute("ROLLBACK", timeout=timeout)
+
+    async def some(self, sql: str, *args: object, most: int) -> Sequence[Row]:
+        """Run one query that somebody else wrote: in a read-only transaction that is rolled back, whatever happens.
+
+        It is sent by the protocol in which the server refuses a text that holds two statements.
+
+        Args:
+            sql: ASCII.
+            args: its parameters.
+            most: rows that are fetched; the server stops after them.
+        """
+        local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in LIMITS.items() if name != _READ_ONLY)
+        await self._connection.execute(f"BEGIN TRANSACTION READ ONLY; {local}", timeout=QUERY_TIMEOUT)
+        try:
+            async with asyncio.timeout(QUERY_TIMEOUT):
+                cursor = await self._connection.cursor(sql, *args)
+                rows: list[Row] = await cursor.fetch(most)
+                return rows
+        finally:
+            if not self._connection.is_closed():
+                await self._connection.execute("ROLLBACK", timeout=QUERY_TIMEOUT)
 
     def drop(self) -> None:
         """Cut the connection at once."""

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debugtui.remediation.catalogue.postgres.sql_review import Kind, Made, Statement, review
-from debugtui.remediation.catalogue.postgres.sql_text import SqlTextError
 from debugtui.remediation.catalogue.postgres.squawk import LintError, lint
+from debugtui.sources.postgres.sql_text import SqlTextError
 
 
 def texts(sql: str) -> list[str]:

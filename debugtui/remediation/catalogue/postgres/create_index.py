@@ -56,10 +56,10 @@ from debugtui.remediation.catalogue.postgres.index_state import (
     indexes_of,
 )
 from debugtui.remediation.catalogue.postgres.readings import reading_of
-from debugtui.remediation.catalogue.postgres.sql_text import SqlTextError, check_condition
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.guards.backup import backup_guards
 from debugtui.remediation.hands import Hands
+from debugtui.sources.postgres.sql_text import SqlTextError, check_condition
 
 PASS, FAIL = GuardStatus.PASS, GuardStatus.FAIL
 

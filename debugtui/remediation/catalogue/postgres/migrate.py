@@ -47,11 +47,11 @@ from debugtui.remediation.catalogue.postgres.migration_run import (
 )
 from debugtui.remediation.catalogue.postgres.readings import reading_of
 from debugtui.remediation.catalogue.postgres.sql_review import Kind, Made, Statement, review
-from debugtui.remediation.catalogue.postgres.sql_text import SqlTextError
 from debugtui.remediation.catalogue.postgres.squawk import Finding, LintError, Lock, Review, lint
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.guards.backup import backup_guards
 from debugtui.remediation.hands import Hands
+from debugtui.sources.postgres.sql_text import SqlTextError
 
 PASS, FAIL, UNKNOWN = GuardStatus.PASS, GuardStatus.FAIL, GuardStatus.UNKNOWN
 

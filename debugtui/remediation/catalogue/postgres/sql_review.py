@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from debugtui.model.text import line
-from debugtui.remediation.catalogue.postgres.sql_text import SqlTextError, Word, words
+from debugtui.sources.postgres.sql_text import SqlTextError, Word, words
 
 #: Most statements in one file.
 MOST = 200
