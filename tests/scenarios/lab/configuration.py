@@ -18,6 +18,8 @@ def _text(lab: Lab, chrome: str) -> str:
     from tests.scenarios.lab.lab import HOST, INTRANET, MODEL, SECOND
 
     ssh, second = lab.sshd, lab.second_sshd
+    assert ssh is not None
+    assert second is not None
     return f"""\
 [[hosts]]
 name = "{HOST}"

@@ -132,7 +132,7 @@ class Database(PostgresServer):
         if pids and self.running:
             with contextlib.suppress(asyncpg.PostgresError, OSError):
                 await self.until(
-                    "SELECT count(*) = 0 FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1)) ended",
+                    "SELECT count(*) = 0 FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1)) t",
                     pids,
                 )
 

@@ -38,7 +38,17 @@ class Disk:
         self.mount.mkdir(parents=True, exist_ok=True)
         with self.image.open("wb") as file:
             file.truncate(self.mib << 20)
-        argv = [program("mkfs.ext4", "e2fsprogs"), "-q", "-m", "0", "-N", str(self.inodes), "-O", "^has_journal", str(self.image)]
+        argv = [
+            program("mkfs.ext4", "e2fsprogs"),
+            "-q",
+            "-m",
+            "0",
+            "-N",
+            str(self.inodes),
+            "-O",
+            "^has_journal",
+            str(self.image),
+        ]
         subprocess.run(argv, check=True, capture_output=True, timeout=60)
         as_root("mount", "-o", "loop", str(self.image), str(self.mount))
         as_root("chmod", "0777", str(self.mount))

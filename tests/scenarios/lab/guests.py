@@ -61,13 +61,19 @@ class Guest:
 
 
 class Guests(LibvirtHost):
-    """A libvirt daemon with the lab's guests; each starts with its host, and runs when the lab is healthy."""
+    """A libvirt daemon with the lab's guests; each starts with its host, and runs when the lab is healthy.
 
-    def __init__(self, folder: Path, disks: dict[str, Path]) -> None:
-        """Prepare; `disks` says where the disk of each guest lies."""
+    One of them has its disk in a store that only the daemon and its guests see, as on a network share that the host's `df` does
+    not look at.
+    """
+
+    def __init__(self, folder: Path, disks: dict[str, Path], hidden: str) -> None:
+        """Prepare; `disks` says where each guest's disk lies; that of `hidden` lies in the daemon's store."""
         folder.mkdir(parents=True)
         super().__init__(folder)
-        self.guests = {name: Guest(name, disk, free_port()) for name, disk in disks.items()}
+        self.hidden = hidden
+        places = {**disks, hidden: self.store / f"{hidden}.img"}
+        self.guests = {name: Guest(name, disk, free_port()) for name, disk in places.items()}
 
     def start(self) -> None:
         """Start the daemon, and define and boot every guest."""
@@ -75,13 +81,12 @@ class Guests(LibvirtHost):
             path.mkdir(parents=True)
         (self.home / "config" / "libvirt" / "qemu.conf").write_text('stdio_handler = "file"\nsecurity_driver = "none"\n')
         guest_image.build(self.folder)
-        for guest in self.guests.values():
-            with guest.disk.open("wb") as disk:
-                disk.truncate(16 << 20)
-            guest.disk.chmod(0o666)
         self._own()
         self.start_daemon()
         for guest in self.guests.values():
+            with self.disk(guest.name).open("wb") as disk:
+                disk.truncate(16 << 20)
+            self.disk(guest.name).chmod(0o666)
             self._define(guest)
             self.start_guest(guest.name)
         for guest in self.guests.values():
@@ -110,10 +115,26 @@ class Guests(LibvirtHost):
     def wait_state(self, name: str, state: int, timeout: float = 20) -> None:
         until(lambda: self.state(name)[0] == state, timeout, lambda: f"{name} in state {state}, not {self.state(name)}")
 
+    def disk(self, name: str) -> Path:
+        """The file of a guest's disk, as this process reaches it."""
+        return self._stored(f"{name}.img") if name == self.hidden else self.guests[name].disk
+
     def punch(self, name: str) -> None:
         """Give the blocks of a guest's disk back to its store: its next write needs new ones."""
-        argv = [need("fallocate", "util-linux"), "--punch-hole", "--offset", "0", "--length", "16M", str(self.guests[name].disk)]
+        argv = [need("fallocate", "util-linux"), "--punch-hole", "--offset", "0", "--length", "16M", str(self.disk(name))]
         subprocess.run(argv, check=True, capture_output=True, timeout=30)
+
+    def fill_own_store(self) -> None:
+        """Take every free block of the store that only the daemon sees."""
+        for _ in range(2):  # what the guest wrote in between is punched out again, and the ballast takes its place
+            self.punch(self.hidden)
+            with contextlib.suppress(OSError), self._stored("ballast").open("ab", buffering=0) as ballast:
+                while ballast.write(bytes(4096)):
+                    pass
+
+    def free_own_store(self) -> None:
+        """Give the space back."""
+        self._stored("ballast").unlink(missing_ok=True)
 
     def kill(self, name: str) -> None:
         """Kill a guest's emulator, as the host does when it runs out of memory."""
@@ -134,7 +155,11 @@ class Guests(LibvirtHost):
         """Wait until the guests run and their pages answer."""
         for name in names or self.guests:
             guest = self.guests[name]
-            until(lambda guest=guest: status_of(guest.url) == 200, 60, lambda name=name: f"page of {name}: {self.console(name)[-300:]}")
+            until(
+                lambda guest=guest: status_of(guest.url) == 200,
+                60,
+                lambda name=name: f"page of {name}: {self.console(name)[-300:]}",
+            )
             if self.state(name)[0] != 1:
                 raise LabError(f"{name} does not run")
 

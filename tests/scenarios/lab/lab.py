@@ -1,8 +1,8 @@
 """The whole lab: two hosts over real sshds, and on the first a shop that is watched from every side.
 
-    kvm-07  libvirt (guests intra-01, batch-01, mail-01), Docker (the shop), PostgreSQL, nginx with TLS, Prometheus
-    kvm-08  the way to the Alertmanager
-    groq/shop-ai  an emulator of the Groq API
+kvm-07  libvirt (guests intra-01, batch-01, mail-01), Docker (the shop), PostgreSQL, nginx with TLS, Prometheus
+kvm-08  the way to the Alertmanager
+groq/shop-ai  an emulator of the Groq API
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from debugtui.demo.groq_emulator import GroqEmulator
+from debugtui.demo.groq_emulator import MODELS, GroqEmulator
 from tests.scenarios.lab import configuration, sweep
 from tests.scenarios.lab.containers import Containers
 from tests.scenarios.lab.database import DATABASE, OWNER, Database
@@ -37,6 +39,16 @@ INTRANET, BATCH, MAIL = "intra-01", "batch-01", "mail-01"
 GROQ_KEY, MODEL = "gsk_lab0123456789abcdefghij", "llama-3.3-70b-versatile"
 #: Seconds for one run of the command line.
 RUN_LIMIT = 90.0
+
+
+async def finished(work: Awaitable[object]) -> None:
+    """Wait for work that cannot be interrupted, such as a thread's; a cancellation takes effect when it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 @dataclass
@@ -74,15 +86,14 @@ class Lab:
             {
                 INTRANET: self.store.mount / f"{INTRANET}.img",
                 BATCH: folder / "disks" / f"{BATCH}.img",
-                MAIL: folder / "disks" / f"{MAIL}.img",
             },
+            hidden=MAIL,
         )
         self.site = Site(folder / "nginx")
         self.monitoring = Monitoring(folder / "monitoring", self.containers.api_port, self.containers.exporter_port)
         self.groq = GroqEmulator(keys=[GROQ_KEY])
-        self.sshd: SshServer
-        self.second_sshd: SshServer
-        self.healed_in: list[float] = []
+        self.sshd: SshServer | None = None
+        self.second_sshd: SshServer | None = None
 
     # -- life
 
@@ -95,14 +106,16 @@ class Lab:
         self.sshd = new_server(folder=self.folder / "ssh")
         self.second_sshd = new_server(folder=self.folder / "ssh2")
         await self.groq.start()
-        await asyncio.gather(
-            asyncio.to_thread(self.guests.start), asyncio.to_thread(self.containers.begin), self._start_database()
+        await finished(
+            asyncio.gather(
+                asyncio.to_thread(self.guests.start), asyncio.to_thread(self.containers.begin), self._start_database()
+            )
         )
-        await asyncio.to_thread(self.containers.put_all)
+        await finished(asyncio.to_thread(self.containers.put_all))
         self.site.make(self.containers.api_port, self.containers.thumbs_port)
         self.site.age()
         self.site.start()
-        await asyncio.to_thread(self.monitoring.start)
+        await finished(asyncio.to_thread(self.monitoring.start))
         configuration.write(self)
         await self.assert_healthy()
 
@@ -113,26 +126,25 @@ class Lab:
 
     async def stop(self) -> None:
         """End everything, whatever state a scenario has left it in; each part, even where another one fails."""
-        failed: list[BaseException] = []
-        async with contextlib.AsyncExitStack() as stack:
-            del stack
-            for part in (
-                self._stop_database,
-                self.groq.stop,
-                self.monitoring.stop,
-                self.site.stop,
-                self.containers.close,
-                self.guests.stop,
-                self.store.remove,
-                self.uploads.remove,
-                *(server.stop for server in (getattr(self, name, None) for name in ("sshd", "second_sshd")) if server),
-            ):
-                try:
-                    done = part()
-                    if asyncio.iscoroutine(done):
-                        await done
-                except Exception as error:  # noqa: BLE001 - the others have to end, too
-                    failed.append(error)
+        failed: list[str] = []
+        servers = [server for server in (self.sshd, self.second_sshd) if server is not None]
+        for part in (
+            self._stop_database,
+            self.groq.stop,
+            self.monitoring.stop,
+            self.site.stop,
+            self.containers.close,
+            self.guests.stop,
+            self.store.remove,
+            self.uploads.remove,
+            *(server.stop for server in servers),
+        ):
+            try:
+                done = part()
+                if asyncio.iscoroutine(done):
+                    await done
+            except Exception as error:  # noqa: BLE001 - the others have to end, too
+                failed.append(f"{getattr(part, '__qualname__', part)}: {type(error).__name__}: {error}")
         sweep.clear(self.folder)
         if failed:
             raise LabError(f"the lab did not end well: {failed}")
@@ -160,7 +172,13 @@ class Lab:
 
     def environment(self, state: Path) -> dict[str, str]:
         home = self.folder / "home"
-        return {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(state), "LAB_GROQ_KEY": GROQ_KEY, "PYTHONPATH": str(ROOT)}
+        return {
+            **os.environ,
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(state),
+            "LAB_GROQ_KEY": GROQ_KEY,
+            "PYTHONPATH": str(ROOT),
+        }
 
     async def run(self, *arguments: str, chrome: bool = False, state: Path | None = None) -> Run:
         """Run the command line, in a session of its own; end it with this task."""
@@ -185,6 +203,37 @@ class Lab:
                 await process.wait()
         return Run(process.returncode or 0, out.decode(), err.decode(errors="replace"), time.monotonic() - began)
 
+    def fill_store(self) -> None:
+        """Fill the file system on which the disk of `intra-01` lies, so that its next write fails."""
+        for _ in range(2):
+            self.guests.punch(INTRANET)
+            self.store.fill()
+
+    async def groq_status(self, path: str) -> int:
+        """The status that the Groq API answers with to the shop's key; 0: nobody listens."""
+        if path == "models":
+            return await asyncio.to_thread(self._groq_status, path, None)
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+        return await asyncio.to_thread(self._groq_status, path, json.dumps(body).encode())
+
+    def _groq_status(self, path: str, body: bytes | None) -> int:
+        headers = {"Authorization": f"Bearer {GROQ_KEY}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.groq.url}/openai/v1/{path}", body, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    async def heal_groq(self) -> None:
+        """Have the Groq API answer as it should, at the same address."""
+        self.groq.heal()
+        self.groq.keys, self.groq.models = {GROQ_KEY}, list(MODELS)
+        if await self.groq_status("models") == 0:
+            await self.groq.start(self.groq.port)
+
     async def settle(self) -> None:
         """After a healing: release what clients hold, and begin new logs, as a night later."""
         await self.database.release()
@@ -194,13 +243,18 @@ class Lab:
     async def assert_healthy(self) -> None:
         """Fail where anything is not as it should be."""
         await self.database.assert_healthy()
+        if await self.groq_status("models") != 200:
+            raise LabError("the Groq API does not answer")
         for disk in (self.store, self.uploads, self.containers.disk):
             if max(disk.used_percent, disk.inodes_percent) > 75:
                 raise LabError(f"{disk.mount} is full: {disk.used_percent:.0f} %, inodes {disk.inodes_percent:.0f} %")
-        await asyncio.to_thread(self.containers.assert_healthy)
-        await asyncio.to_thread(self.guests.wait_serving)
-        await asyncio.to_thread(self.site.assert_healthy)
-        await asyncio.to_thread(self.monitoring.assert_healthy)
+        for look in (
+            self.containers.assert_healthy,
+            self.guests.wait_serving,
+            self.site.assert_healthy,
+            self.monitoring.assert_healthy,
+        ):
+            await finished(asyncio.to_thread(look))
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,9 @@ import asyncpg
 async def main() -> None:
     try:
         connection = await asyncpg.connect(
-            os.environ["DATABASE_URL"], timeout=3, server_settings={"application_name": os.environ.get("APP_NAME", "shop-worker")}
+            os.environ["DATABASE_URL"],
+            timeout=3,
+            server_settings={"application_name": os.environ.get("APP_NAME", "shop-worker")},
         )
         print("waiting for work", flush=True)
         while True:
