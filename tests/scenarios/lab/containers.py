@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.scenarios.lab.disks import Disk
-from tests.scenarios.lab.programs import LabError, as_root, program, status_of, until
+from tests.scenarios.lab.programs import LabError, as_root, lasting_port, program, status_of, until
 from tests.services.docker_engine import IMAGE, OPTIONS, DockerEngine
-from tests.services.ssh_server import free_port
 
 PROJECT = "shop"
 APPS = Path(__file__).parent / "apps"
@@ -85,8 +84,8 @@ class Containers(DockerEngine):
     def __init__(self, folder: Path, database_url: str, env: dict[str, str]) -> None:
         folder.mkdir(parents=True)
         super().__init__(folder, options=(*OPTIONS, "--live-restore"))
-        self.disk = Disk(folder.parent / "docker.img", folder / "data", 320, inodes=16384)
-        self.api_port, self.thumbs_port, self.exporter_port = free_port(), free_port(), free_port()
+        self.disk = Disk(folder.parent / "docker.img", folder / "data", 192, inodes=16384)
+        self.api_port, self.thumbs_port, self.exporter_port = lasting_port(), lasting_port(), lasting_port()
         self._database_url, self._env = database_url, env
         self.boxes = {box.name: box for box in self._boxes()}
 

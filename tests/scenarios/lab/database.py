@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.scenarios.lab.programs import LabError
+from tests.scenarios.lab.programs import LabError, lasting_port
 from tests.services.postgres_server import MONITOR, SUPERUSER, PostgresServer, wait_until_blocked
 
 DATABASE, OWNER, API, WORKER = "orders", "shop", "shop-api", "shop-worker"
@@ -34,6 +34,7 @@ class Database(PostgresServer):
         self.forbidden = root / "archive-is-full"
         super().__init__(
             root,
+            port=lasting_port(),
             settings={
                 "max_connections": "40",
                 "wal_level": "logical",
@@ -74,6 +75,10 @@ class Database(PostgresServer):
             return await connection.fetchval(query, *arguments)
         finally:
             await connection.close()
+
+    async def connect(self, user: str = SUPERUSER, database: str = DATABASE, **options: Any) -> asyncpg.Connection:
+        """Open a connection through the socket."""
+        return await super().connect(user, database, **options)
 
     # -- clients
 

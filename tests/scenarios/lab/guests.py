@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.scenarios.lab.programs import LabError, status_of, until
+from tests.scenarios.lab.programs import LabError, lasting_port, status_of, until
 from tests.services import guest_image
 from tests.services.guest_image import need
 from tests.services.libvirt_host import LibvirtHost
-from tests.services.ssh_server import free_port
 
 _DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name>
@@ -73,7 +72,7 @@ class Guests(LibvirtHost):
         super().__init__(folder)
         self.hidden = hidden
         places = {**disks, hidden: self.store / f"{hidden}.img"}
-        self.guests = {name: Guest(name, disk, free_port()) for name, disk in places.items()}
+        self.guests = {name: Guest(name, disk, lasting_port()) for name, disk in places.items()}
 
     def start(self) -> None:
         """Start the daemon, and define and boot every guest."""

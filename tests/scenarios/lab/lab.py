@@ -29,7 +29,7 @@ from tests.scenarios.lab.database import DATABASE, OWNER, Database
 from tests.scenarios.lab.disks import Disk
 from tests.scenarios.lab.guests import Guests
 from tests.scenarios.lab.monitoring import Monitoring
-from tests.scenarios.lab.programs import LabError
+from tests.scenarios.lab.programs import LabError, lasting_port
 from tests.scenarios.lab.site import Site
 from tests.services.ssh_server import SshServer, new_server
 
@@ -103,9 +103,9 @@ class Lab:
             disk.make()
         for name in ("ssh", "ssh2", "home"):
             (self.folder / name).mkdir()
-        self.sshd = new_server(folder=self.folder / "ssh")
-        self.second_sshd = new_server(folder=self.folder / "ssh2")
-        await self.groq.start()
+        self.sshd = new_server(folder=self.folder / "ssh", port=lasting_port())
+        self.second_sshd = new_server(folder=self.folder / "ssh2", port=lasting_port())
+        await self.groq.start(lasting_port())
         await finished(
             asyncio.gather(
                 asyncio.to_thread(self.guests.start), asyncio.to_thread(self.containers.begin), self._start_database()

@@ -9,8 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.scenarios.lab.programs import LabError, Program, program, status_of, until
-from tests.services.ssh_server import free_port
+from tests.scenarios.lab.programs import LabError, Program, lasting_port, program, status_of, until
 
 _PROMETHEUS = """\
 global:
@@ -57,7 +56,7 @@ class Monitoring:
     def __init__(self, folder: Path, api_port: int, exporter_port: int) -> None:
         folder.mkdir(parents=True)
         self.folder, self._api, self._exporter = folder, api_port, exporter_port
-        self.port, self.alertmanager_port = free_port(), free_port()
+        self.port, self.alertmanager_port = lasting_port(), lasting_port()
         self.prometheus = Program(
             [
                 program("prometheus", "prometheus"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -26,6 +28,19 @@ def until(true: Callable[[], object], timeout: float, what: str | Callable[[], s
         if time.monotonic() > end:
             raise LabError(f"not within {timeout:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.05)
+
+
+def lasting_port() -> int:
+    """A TCP port of loopback that nobody listens on, and that no outgoing connection gets: a server comes back to it later."""
+    for _ in range(1000):
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise LabError("no port of loopback is free")
 
 
 def program(name: str, package: str) -> str:

@@ -11,9 +11,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.scenarios.lab.programs import LabError, until
+from tests.scenarios.lab.programs import LabError, lasting_port, until
 from tests.services.nginx_server import _CONFIG, NginxServer, Pair, make_certificate
-from tests.services.ssh_server import free_port
 
 _SITE = """\
 upstream api {{
@@ -53,7 +52,7 @@ class Site(NginxServer):
     """One nginx with its site. `current` is the link to the release that it serves."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, free_port(), free_port())
+        super().__init__(folder, lasting_port(), lasting_port())
 
     @property
     def current(self) -> Path:

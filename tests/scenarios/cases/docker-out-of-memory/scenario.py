@@ -7,7 +7,7 @@ from tests.scenarios.lab.lab import Lab
 
 
 async def break_(lab: Lab) -> None:
-    options = [*lab.containers.boxes[WORKER].options, "--memory", "16m"]
+    options = [*lab.containers.boxes[WORKER].options, "--memory", "8m"]
     lab.containers.put(WORKER, wait=False, options=options)
     lab.containers.wait_for(WORKER, "ge .RestartCount 2")
     lab.containers.wait_for(WORKER, "eq .State.ExitCode 137")

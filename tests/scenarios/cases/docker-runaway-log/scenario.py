@@ -6,7 +6,7 @@ from tests.scenarios.lab.containers import WORKER
 from tests.scenarios.lab.lab import Lab
 from tests.scenarios.lab.programs import until
 
-CHATTER = "yes 'debug: looking for work, found none, looking again at once' | head -c 90000000; exec sleep 1000"
+CHATTER = "yes 'debug: looking for work, found none, looking again at once' | head -c 130000000; exec sleep 1000"
 
 
 async def break_(lab: Lab) -> None:

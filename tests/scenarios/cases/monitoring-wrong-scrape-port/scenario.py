@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from tests.scenarios.lab.containers import API
 from tests.scenarios.lab.lab import Lab
-from tests.scenarios.lab.programs import until
-from tests.services.ssh_server import free_port
+from tests.scenarios.lab.programs import lasting_port, until
 
 
 async def break_(lab: Lab) -> None:
-    lab.monitoring.write(api_port=free_port())
+    lab.monitoring.write(api_port=lasting_port())
     lab.monitoring.reload()
     until(lambda: lab.monitoring.target("shop-api") == "down", 15, "the target to be down")
     assert lab.containers.serves(API)

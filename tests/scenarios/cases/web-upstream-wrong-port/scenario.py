@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.scenarios.lab.containers import API
 from tests.scenarios.lab.lab import Lab
-from tests.services.ssh_server import free_port
+from tests.scenarios.lab.programs import lasting_port
 
 
 async def break_(lab: Lab) -> dict[str, object]:
-    wrong = free_port()
+    wrong = lasting_port()
     lab.site.write_site(api_port=wrong)
     lab.site.reload()
     assert lab.site.status("/api/orders") == 502
