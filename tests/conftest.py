@@ -20,4 +20,5 @@ pytest_plugins = [
     "tests.services.ssh_server",
     "tests.services.nginx_server",  # after the one that it imports
     "tests.services.acme_server",
+    "tests.services.prometheus_server",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from debugtui.alerts.doubles import Doubles
 from debugtui.alerts.outer import of_outer
 from debugtui.alerts.rules import Finding, of_host, of_source
 from debugtui.model.alerts import Alert
@@ -16,6 +17,7 @@ class AlertBook:
     """Turns what holds now into alerts with a beginning. One book serves one run."""
 
     def __init__(self) -> None:
+        self._doubles = Doubles()
         self._since: dict[tuple[str, Target], datetime] = {}
         self._judged: dict[tuple[str, Kind, str], tuple[tuple[int, Freshness, bool], list[Finding]]] = {}
 
@@ -23,7 +25,7 @@ class AlertBook:
         """Judge a view; return the alerts that hold, worst first, then oldest first."""
         held: dict[tuple[str, Target], datetime] = {}
         alerts: list[Alert] = []
-        for finding in self._findings(view):
+        for finding in self._doubles.without(self._findings(view), view):
             key = (finding.rule, finding.target)
             if key in held:
                 continue

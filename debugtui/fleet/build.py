@@ -13,6 +13,7 @@ from debugtui.config.ask import Asker
 from debugtui.config.models import Config, HostConfig, PostgresConfig
 from debugtui.config.secrets import resolve
 from debugtui.fleet.fleet import Fleet, HostParts
+from debugtui.fleet.monitoring import with_monitoring
 from debugtui.hosts.link import Link
 from debugtui.hosts.open import open_link
 from debugtui.model.source import Kind
@@ -49,7 +50,7 @@ def build_fleet(
         sources = [(source, True) for source in groq_sources(config, links, dockers, asker, state)]
         # A place of its own: it needs no connection but those that its sources make.
         parts.append(HostParts(open_link(HostConfig(name=GROQ, address="local"), asker), sources))
-    return Fleet(parts, refresh=config.ui.refresh)
+    return Fleet(with_monitoring(parts, config, asker), refresh=config.ui.refresh)
 
 
 def docker_of(sources: Iterable[tuple[Source, bool]]) -> DockerSource | None:

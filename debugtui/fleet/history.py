@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from debugtui.fleet import monitoring_figures
 from debugtui.model.chrome import ChromeReading
 from debugtui.model.docker import DockerReading
 from debugtui.model.groq import GroqReading
@@ -23,7 +24,7 @@ from debugtui.model.target import Target
 from debugtui.model.web import WebReading
 
 #: The kinds of which a host may have several sources, each with a name of its own.
-_NAMED = frozenset({Kind.POSTGRES, Kind.WEB, Kind.NGINX, Kind.TLS, Kind.CHROME, Kind.GROQ})
+_NAMED = frozenset({Kind.POSTGRES, Kind.WEB, Kind.NGINX, Kind.TLS, Kind.CHROME, Kind.GROQ} | set(monitoring_figures.METRICS))
 
 #: Reads kept of each source: ten minutes at the default refresh of two seconds.
 LENGTH = 300
@@ -39,6 +40,7 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     Kind.NGINX: ("requests", "p95", "errors"),
     Kind.CHROME: ("lcp", "tti", "errors", "failed"),
     Kind.GROQ: ("latency", "ttft"),
+    **monitoring_figures.METRICS,
 }
 
 
@@ -91,7 +93,7 @@ def _outer(reading: Reading | None) -> list[float | None] | None:
     if isinstance(reading, GroqReading):
         newest = reading.newest
         return [newest.total_ms, newest.ttft_ms] if newest is not None and newest.fault is None else [None, None]
-    return None
+    return monitoring_figures.figures(reading)
 
 
 def _system(reading: SystemReading) -> list[float | None]:

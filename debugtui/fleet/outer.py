@@ -18,6 +18,7 @@ from debugtui.config.models import Config, GroqConfig
 from debugtui.config.nginx_names import nginx_files
 from debugtui.config.paths import state_dir
 from debugtui.config.secrets import SecretRef, resolve
+from debugtui.fleet.monitoring import way_of
 from debugtui.hosts.link import Link, LinkError
 from debugtui.model.target import Target
 from debugtui.sources.base import Source, SourceError
@@ -116,7 +117,7 @@ def groq_sources(
             via=links[use.via] if use.via else None,
             state=(state or state_dir()) / "groq" / f"{use.name}.json",
             log_lines=_log_lines(use, dockers),
-            metrics=_metrics(config, use, links),
+            metrics=_metrics(config, use, links, asker),
         )
 
 
@@ -158,12 +159,16 @@ def _log_lines(use: GroqConfig, dockers: Mapping[str, DockerSource]) -> Callable
     return lines
 
 
-def _metrics(config: Config, use: GroqConfig, links: Mapping[str, Link]) -> Callable[[str], Awaitable[object]] | None:
+def _metrics(
+    config: Config, use: GroqConfig, links: Mapping[str, Link], asker: Asker
+) -> Callable[[str], Awaitable[object]] | None:
     server = next((one for one in config.prometheus if one.name == use.prometheus), None)
     if server is None:
         return None
+    link = links[server.via] if server.via else None
+    login = way_of("prometheus", server, link, asker).login
 
     async def metrics(query: str) -> object:
-        return await instant_query(server.url, query, links[server.via] if server.via else None)
+        return await instant_query(server.url, query, link, headers=login.headers, ca=server.ca)
 
     return metrics

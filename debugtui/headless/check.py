@@ -19,6 +19,7 @@ from debugtui.config.models import Config
 from debugtui.config.redaction import hide, redact
 from debugtui.fleet.build import build_fleet
 from debugtui.fleet.fleet import Fleet
+from debugtui.fleet.monitoring import only_through
 from debugtui.headless.asker import terminal_asker
 from debugtui.model.alerts import Alert, Severity
 from debugtui.model.jsonable import jsonable
@@ -92,7 +93,7 @@ async def _read(
 ) -> tuple[FleetView, tuple[Alert, ...]]:
     if hosts:
         kept = tuple(host for host in config.hosts if host.name in hosts)
-        config = config.model_copy(update={"hosts": kept, "groq": ()})
+        config = config.model_copy(update={"hosts": kept, "groq": (), **only_through(config, sorted(hosts))})
     fleet = build_fleet(config, asker)
     if sources:
         fleet.keep(lambda source: source.kind in sources or source.name in sources)

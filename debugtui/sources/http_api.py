@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from debugtui.config.redaction import redact
 from debugtui.hosts.link import Link
 from debugtui.model.source import Problem
 from debugtui.model.text import line
@@ -62,12 +63,14 @@ class HttpApi:
             LinkError: the link is not up.
         """
         status, body = await self.fetch(path, params)
-        if status >= 400:
-            raise SourceError(Problem(f"{self._what} answers {status} to {path}: {line(body[:200])}", _hint(status)))
+        if status >= 300:
+            says = f"{self._what} answers {status} to {path}: {redact(line(body[:200]))}".rstrip(": ")
+            raise SourceError(Problem(says, _hint(status)))
         try:
             return await asyncio.to_thread(json.loads, body)
-        except ValueError as error:
-            raise SourceError(Problem(f"{self._what} does not answer {path} in JSON: {line(body[:80])}")) from error
+        except (ValueError, RecursionError) as error:
+            says = f"{self._what} does not answer {path} in JSON: {redact(line(body[:80]))}"
+            raise SourceError(Problem(says, "is the URL the one of the API?")) from error
 
     async def fetch(
         self, path: str, params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None, *, most: int = MOST
@@ -97,7 +100,7 @@ class HttpApi:
             raise SourceError(Problem(f"{self._what} does not answer {path} within {LIMIT_S:.0f} s")) from error
         except httpx.HTTPError as error:
             await self.close()
-            says = line(str(error) or type(error).__name__, 200)
+            says = redact(line(str(error) or type(error).__name__, 200))
             raise SourceError(Problem(f"{self._what} cannot be reached: {says}", f"is it running at {self._url}?")) from error
 
     async def _connected(self) -> httpx.AsyncClient:
@@ -112,11 +115,26 @@ class HttpApi:
         if self._client is not None and socket != self._socket:  # the link was made anew, and with it the way through it
             await self.close()
         if self._client is None:
-            verify = ssl.create_default_context(cafile=self._ca) if self._ca is not None else True
+            verify = await asyncio.to_thread(self._trust) if self._url.startswith("https://") else False
             transport = httpx.AsyncHTTPTransport(uds=socket, verify=verify)
             self._client = httpx.AsyncClient(trust_env=False, transport=transport, timeout=LIMIT_S)
             self._socket = socket
         return self._client
+
+    def _trust(self) -> ssl.SSLContext:
+        """Read the authorities that a certificate is judged by; those of the HTTP library where the system has none."""
+        try:
+            context = ssl.create_default_context(cafile=self._ca)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise SourceError(
+                Problem(f"the authorities in {self._ca} cannot be read: {why}", "ca in the configuration")
+            ) from None
+        if self._ca is not None or context.cert_store_stats()["x509_ca"]:
+            return context
+        import httpx
+
+        return httpx.create_ssl_context(trust_env=False)
 
     async def close(self) -> None:
         """Close the connection. Safe to call twice."""
@@ -126,6 +144,8 @@ class HttpApi:
 
 
 def _hint(status: int) -> str:
+    if 300 <= status < 400:
+        return "redirects are not followed: write the URL that they lead to"
     return {
         401: "it wants a user and password, or a token: user, password, token in the configuration",
         403: "the user or token may not read this",

@@ -1,0 +1,1 @@
+"""Prometheus, Alertmanager, Loki and Grafana: what their HTTP APIs tell of themselves and of what they watch. Read only."""

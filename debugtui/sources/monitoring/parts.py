@@ -1,0 +1,67 @@
+"""A reading in parts: each asked for on its own, and what cannot be had is a gap that says why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from debugtui.model.clock import Clock
+from debugtui.model.source import Gap, Problem
+from debugtui.sources.base import SourceError
+from debugtui.sources.http_api import HttpApi
+
+#: Seconds for all parts of a reading together; what was not asked by then is a gap.
+BUDGET_S = 14.0
+
+T = TypeVar("T")
+
+
+class Parts:
+    """Asks one server for the parts of one reading, one after the other."""
+
+    def __init__(self, api: HttpApi, clock: Clock) -> None:
+        self.gaps: list[Gap] = []
+        self._api, self._clock = api, clock
+        self._until = clock.monotonic() + BUDGET_S
+
+    async def get(
+        self,
+        feature: str,
+        path: str,
+        read: Callable[[object], T],
+        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+    ) -> T | None:
+        """Return a part as `read` makes it of the answer's JSON; None, with a gap: it cannot be had.
+
+        Raises:
+            LinkError: the link is not up.
+        """
+        return await self._part(feature, lambda: self._api.get(path, params), read)
+
+    async def text(self, feature: str, path: str, read: Callable[[str], T]) -> T | None:
+        """Return a part as `read` makes it of a text; None, with a gap: it cannot be had."""
+
+        async def ask() -> str:
+            status, body = await self._api.fetch(path)
+            if status != 200:
+                raise SourceError(Problem(f"{path} answers {status}", "is it shut off by a proxy?"))
+            return body.decode("utf-8", errors="replace")
+
+        return await self._part(feature, ask, read)
+
+    async def _part(self, feature: str, ask: Callable[[], object], read: Callable[..., T]) -> T | None:
+        left = self._until - self._clock.monotonic()
+        if left <= 0:
+            self.gaps.append(Gap(feature, Problem("not asked: the answers before it took too long")))
+            return None
+        try:
+            async with asyncio.timeout(left):
+                answer = await ask()  # type: ignore[misc] # a coroutine of either kind
+                return await asyncio.to_thread(read, answer)
+        except SourceError as error:
+            self.gaps.append(Gap(feature, error.problem))
+        except TimeoutError:
+            await self._api.close()
+            self.gaps.append(Gap(feature, Problem("it does not answer in time")))
+        return None
