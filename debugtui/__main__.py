@@ -15,6 +15,7 @@ COMMANDS = {
     "apply": ("debugtui.headless.repair_commands", "apply", "Apply an approved plan."),
     "approve": ("debugtui.headless.repair_commands", "approve", "Approve a plan as the second person."),
     "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
+    "diagnose": ("debugtui.headless.diagnose", "diagnose", "Name the root cause of what is wrong, with its evidence."),
     "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),

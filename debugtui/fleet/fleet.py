@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from debugtui.fleet.history import History, Series
@@ -213,6 +213,14 @@ class Fleet:
         """Read once more what needs two samples for its rates, where the first read succeeded."""
         again = (poller for poller in self._pollers() if poller.source.has_rates and poller.fresh)
         await asyncio.gather(*(poller.read_once(full=False) for poller in again))
+
+    async def read_again(self, sources: Collection[tuple[str, Kind, str]]) -> None:
+        """Read some sources once more, by host, kind and name: what seemed wrong has to be wrong twice.
+
+        Only an nginx is read fully: it tries its upstreams then.
+        """
+        again = (one for one in self._pollers() if (one.link.host, one.source.kind, one.source.name) in sources)
+        await asyncio.gather(*(poller.read_once(full=poller.source.kind is Kind.NGINX) for poller in again))
 
     def keep(self, wanted: Callable[[Source], bool]) -> None:
         """Forget every source that is not wanted; before anything is started."""

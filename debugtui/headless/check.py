@@ -57,7 +57,7 @@ def check(context: click.Context, hosts: tuple[str, ...], sources: tuple[str, ..
     """
     try:
         config = load(context.obj["config"])
-        _require_hosts(config, hosts)
+        require_hosts(config, hosts)
     except ConfigError as error:
         click.echo(str(error), err=True)
         context.exit(Status.UNKNOWN.exit_code)
@@ -81,7 +81,8 @@ def check(context: click.Context, hosts: tuple[str, ...], sources: tuple[str, ..
     context.exit(status.exit_code)
 
 
-def _require_hosts(config: Config, hosts: tuple[str, ...]) -> None:
+def require_hosts(config: Config, hosts: tuple[str, ...]) -> None:
+    """Refuse names of hosts that are not configured."""
     known = {host.name for host in config.hosts}
     unknown = [host for host in hosts if host not in known]
     if unknown:

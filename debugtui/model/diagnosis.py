@@ -77,8 +77,16 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one look at everything found. Empty findings and nothing undecided: all is well, as far as is watched."""
+    """What one look at everything found. Empty findings and nothing undecided: all is well, as far as is watched.
+
+    Attributes:
+        taken_at: when (UTC).
+        findings: the worst first.
+        undecided: what could not be decided.
+        changes: what was changed lately, newest first.
+    """
 
     taken_at: datetime
     findings: tuple[Finding, ...] = ()
     undecided: tuple[Undecided, ...] = ()
+    changes: tuple[Evidence, ...] = ()

@@ -20,6 +20,14 @@ class Container:
         cpu_percent: of one core, as `docker stats` counts (200 = two cores busy); None until two samples exist.
         memory_bytes: working set (usage less inactive file cache); None while not running.
         memory_limit_bytes: None where unlimited.
+        published: the ports that its configuration publishes, also while it does not run: `127.0.0.1:8080->80/tcp`.
+        addresses: its own, in its networks; empty in the host's network.
+        aliases: names by which containers in the same networks reach it, beside its own and its service's.
+        listens: TCP ports that its image or its environment says it listens on, inside.
+        connects: what its environment says it connects to, without any secret: `DATABASE_URL postgresql://db:5432/coach`; a
+            key of the Groq API without an address: `GROQ_API_KEY groq:`.
+        depends_on: services of its Compose project that it waits for.
+        labels: those that speak to this program: `debugtui.owner` as `owner` and its text.
     """
 
     id: str
@@ -52,6 +60,18 @@ class Container:
     networks: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     error: str = ""
+    published: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    listens: tuple[int, ...] = ()
+    connects: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def in_host_network(self) -> bool:
+        """Whether its ports are the host's own."""
+        return "host" in self.networks
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,50 @@ class NetworkInterface:
 
 
 @dataclass(frozen=True, slots=True)
+class Socket:
+    """One TCP socket of a host that listens or is connected.
+
+    Attributes:
+        address, port: its own end; `*` or a zero address: every one.
+        peer, peer_port: the other end; empty and 0 where it listens.
+        program, pid: who holds it; empty and 0 where the login may not see that.
+        container: id of the container that the process is in; empty: none, or not known.
+        open: whether it was there at the newest look; False: it was at an earlier one.
+    """
+
+    address: str
+    port: int
+    peer: str = ""
+    peer_port: int = 0
+    program: str = ""
+    pid: int = 0
+    container: str = ""
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HostNetwork:
+    """How a host is reached, and who talks with whom on it.
+
+    Attributes:
+        addresses: its own, without those of the loopback.
+        macs: hardware addresses of its interfaces.
+        neighbours: address and hardware address of those it talked with lately, guests among them.
+        sockets: those that listen, and those of containers that are connected; None where `ss` is missing.
+    """
+
+    addresses: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    neighbours: tuple[tuple[str, str], ...] = ()
+    sockets: tuple[Socket, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SystemReading:
-    """A host's own figures. Percentages 0-100; None until two samples exist or where the kernel does not tell."""
+    """A host's own figures. Percentages 0-100; None until two samples exist or where the kernel does not tell.
+
+    `network` is read more seldom than the rest: None until then.
+    """
 
     taken_at: datetime
     hostname: str
@@ -72,4 +114,5 @@ class SystemReading:
     disks: tuple[BlockDevice, ...] = ()
     interfaces: tuple[NetworkInterface, ...] = ()
     failed_units: tuple[str, ...] | None = None
+    network: HostNetwork | None = None
     gaps: tuple[Gap, ...] = ()

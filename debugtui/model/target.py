@@ -12,6 +12,12 @@ GROQ = "groq"
 #: `monitoring/prometheus/NAME`. No host may have this name.
 MONITORING = "monitoring"
 
+#: Stands where a host's name stands, for addresses that are connected to and not watched: `external/address/NAME:PORT`.
+EXTERNAL = "external"
+
+#: The kind of an address behind which nothing watched is known: `HOST/address/127.0.0.1:8001`. No source has it.
+ADDRESS = "address"
+
 #: What stands where a host's name stands, and is no host.
 NO_HOSTS = frozenset({GROQ, MONITORING})
 

@@ -9,6 +9,16 @@ from typing import Any
 
 from debugtui.config.redaction import redact
 from debugtui.model.text import LINE_LIMIT
+from debugtui.sources.docker.connections import (
+    DEPENDS_LABEL,
+    addresses_of,
+    aliases_of,
+    connects_of,
+    depends_on,
+    listens_of,
+    own_labels,
+    published_of,
+)
 from debugtui.sources.docker.fields import Object, items, moment, moment_of_seconds, number, obj, text
 from debugtui.sources.docker.secrets import redact_command
 
@@ -45,6 +55,9 @@ class Listed:
     networks: tuple[str, ...]
     mounts: tuple[str, ...]
     volumes: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
     @property
     def running(self) -> bool:
@@ -71,6 +84,10 @@ class Details:
     health: str
     memory_limit: int | None
     error: str
+    published: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    listens: tuple[int, ...] = ()
+    connects: tuple[str, ...] = ()
 
     @property
     def comes_back(self) -> bool:
@@ -107,6 +124,9 @@ def parse_listed(entry: Any) -> Listed | None:
         networks=tuple(text(name) for name in list(networks)[:MOST_PARTS]),
         mounts=tuple(_mount(mount) for mount in mounts),
         volumes=tuple(text(mount.get("Name")) for mount in mounts if mount.get("Type") == "volume"),
+        addresses=addresses_of(networks),
+        depends_on=depends_on(text(labels.get(DEPENDS_LABEL), LINE_LIMIT)),
+        labels=own_labels(labels),
     )
 
 
@@ -136,7 +156,7 @@ def _mount(mount: Object) -> str:
 def parse_details(answer: Any) -> Details:
     """Read an answer of `containers/{id}/json`."""
     root = obj(answer)
-    state, host = obj(root.get("State")), obj(root.get("HostConfig"))
+    state, host, config = obj(root.get("State")), obj(root.get("HostConfig")), obj(root.get("Config"))
     policy = obj(host.get("RestartPolicy"))
     retries = number(policy.get("MaximumRetryCount"))
     name = text(policy.get("Name"), 30)
@@ -151,4 +171,8 @@ def parse_details(answer: Any) -> Details:
         health=text(obj(state.get("Health")).get("Status"), 20) or "none",
         memory_limit=number(host.get("Memory")) or None,
         error=_short(redact(text(state.get("Error"), LINE_LIMIT))),
+        published=published_of(host),
+        aliases=aliases_of(obj(obj(root.get("NetworkSettings")).get("Networks"))),
+        listens=listens_of(config),
+        connects=connects_of(config.get("Env")),
     )

@@ -209,6 +209,13 @@ class Roster:
             networks=listed.networks,
             mounts=listed.mounts,
             error=details.error if details else "",
+            published=details.published if details else (),
+            addresses=listed.addresses,
+            aliases=details.aliases if details else (),
+            listens=details.listens if details else (),
+            connects=details.connects if details else (),
+            depends_on=listed.depends_on,
+            labels=listed.labels,
         )
 
 

@@ -9,10 +9,11 @@ from math import isfinite
 from debugtui.hosts.link import CommandTimeoutError, Link
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.source import Gap, Kind, Problem
-from debugtui.model.system import BlockDevice, NetworkInterface, SystemReading
+from debugtui.model.system import BlockDevice, HostNetwork, NetworkInterface, SystemReading
 from debugtui.model.text import decode, line
 from debugtui.sources.base import READ_LIMIT_S, SourceError
 from debugtui.sources.system import parse
+from debugtui.sources.system.network import SocketMemory, parse_network
 from debugtui.sources.system.script import COMMAND
 
 #: Seconds that one read may take; `df` alone may take four of them.
@@ -53,9 +54,11 @@ class SystemSource:
         self._df_rest_until = 0.0
         self._before: Sample | None = None
         self._units: tuple[str, ...] | None = None
+        self._network: HostNetwork | None = None
+        self._sockets = SocketMemory()
 
     async def read(self, *, full: bool) -> SystemReading:
-        """Read now; `full` asks systemd for failed units too."""
+        """Read now; `full` asks systemd for failed units too, and who talks with whom."""
         resting = self._clock.monotonic() < self._df_rest_until
         arguments = [*COMMAND, "full" if full else "fast", *(["no-df"] if resting else [])]
         try:
@@ -77,8 +80,10 @@ class SystemSource:
         self._before = sample
         if full:
             self._units = parse.failed_units(found.get("units"))
+            if "network" in found:
+                self._network = self._sockets.with_gone(parse_network(found["network"]), self._clock.monotonic())
         gaps = (*reading.gaps, _RESTING) if resting else reading.gaps
-        return replace(reading, failed_units=self._units, gaps=gaps)
+        return replace(reading, failed_units=self._units, network=self._network, gaps=gaps)
 
     async def close(self) -> None:
         """Forget the last sample: after a break its rates would be of another time."""

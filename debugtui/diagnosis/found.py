@@ -1,0 +1,147 @@
+"""From a view of the fleet to its anomalies: what the alert rules find, made precise, and the diagnosis' own conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from debugtui.alerts.outer import of_outer
+from debugtui.alerts.rules import Finding, of_host, of_source
+from debugtui.diagnosis.anomaly import Anomaly, Role, layer_of, source_of
+from debugtui.diagnosis.own import conditions
+from debugtui.diagnosis.own.access import of_lost
+from debugtui.diagnosis.own.placed import placed_of
+from debugtui.diagnosis.own.refine import refined
+from debugtui.diagnosis.rulebook import entry_of
+from debugtui.model.alerts import Severity
+from debugtui.model.source import FleetView, Freshness, HostView, Kind, SourceStatus
+from debugtui.model.target import Target
+from debugtui.model.text import line
+
+#: Since when each anomaly has been seen, by rule and target.
+Seen = Mapping[tuple[str, Target], datetime]
+
+#: An anomaly that may be over in a moment counts when it was there in an earlier reading, at least so long before.
+CONFIRMED = timedelta(seconds=0.5)
+
+#: Longest sentence about one anomaly, in characters.
+SAYS = 240
+
+
+def anomalies_of(view: FleetView, seen: Seen | None = None) -> tuple[Anomaly, ...]:
+    """Return every anomaly of a view, in an order that does not depend on the order of hosts and sources.
+
+    Args:
+        view: what is known.
+        seen: since when anomalies have been seen; without it nothing that may pass in a moment counts as confirmed.
+    """
+    found: dict[tuple[str, Target], Anomaly] = {}
+    for host in view.hosts:
+        for anomaly in of_one_host(host, view.taken_at):
+            found.setdefault((anomaly.rule, anomaly.target), _dated(anomaly, seen or {}))
+    placed = placed_of(found.values(), view)
+    return tuple(sorted(placed, key=lambda one: (str(one.target), one.rule)))
+
+
+def of_one_host(host: HostView, now: datetime) -> Iterator[Anomaly]:
+    """Yield the anomalies of one host, undated."""
+    for finding in of_host(host):
+        yield _link(host, finding, now)
+    if host.link.down:
+        return
+    for status in host.sources:
+        if status.problem is not None and status.freshness is not Freshness.OFF:
+            yield from of_lost(status, now)
+        if status.reading is None or status.freshness in (Freshness.LOST, Freshness.OFF):
+            continue
+        for finding in (*of_source(status, now), *of_outer(status)):
+            if finding.rule != "source_lost":
+                yield from refined(_anomaly(status, finding), status)
+        yield from conditions(status, now)
+
+
+def _link(host: HostView, finding: Finding, now: datetime) -> Anomaly:
+    entry = entry_of(finding.rule, Kind.SYSTEM, finding.severity)
+    return Anomaly(
+        rule=finding.rule,
+        target=finding.target,
+        layer=layer_of(finding.target),
+        aspect=entry.aspect,
+        role=entry.role,
+        severity=finding.severity,
+        says=line(f"{host.name}: {finding.message}", SAYS),
+        source=finding.target,
+        reading=entry.path,
+        at=now,
+        since=finding.since,
+        points=entry.points,
+        facts=(("state", host.link.state.value),),
+    )
+
+
+def _anomaly(status: SourceStatus, finding: Finding) -> Anomaly:
+    entry = entry_of(finding.rule, status.kind, finding.severity)
+    source, role = _source(status, finding.target), entry.role
+    if finding.severity is Severity.LOW:
+        role = Role.SUPPORT
+    name = finding.target.name.removeprefix(f"{status.name}/") if status.name != status.kind else finding.target.name
+    taken_at = status.reading.taken_at if status.reading is not None else datetime.min
+    return Anomaly(
+        rule=finding.rule,
+        target=finding.target,
+        layer=layer_of(finding.target),
+        aspect=entry.aspect,
+        role=role,
+        severity=finding.severity,
+        says=line(finding.message, SAYS),
+        source=source,
+        reading=entry.path.replace("{name}", name),
+        at=taken_at,
+        since=finding.since,
+        points=entry.points,
+        facts=(("for_s", f"{finding.for_s:g}"),) if finding.for_s else (),
+    )
+
+
+def _source(status: SourceStatus, target: Target) -> Target:
+    """Return what an operator opens to see it: the thing itself where it has a reading of its own, else its source."""
+    if target.kind in (Kind.LIBVIRT, Kind.DOCKER) or target.host != status.host:
+        return target
+    if status.kind in (Kind.SYSTEM, Kind.JOURNAL):
+        return Target(status.host, status.kind)
+    return source_of(target)
+
+
+def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
+    """Date an anomaly by when it was first seen, and let one that may pass in a moment count only when it is confirmed."""
+    first = seen.get((anomaly.rule, anomaly.target))
+    entry = entry_of(anomaly.rule, anomaly.target.kind, anomaly.severity)
+    held = timedelta() if first is None else anomaly.at - first
+    needed = timedelta(seconds=float(anomaly.fact("for_s") or 0.0))
+    role = anomaly.role
+    if entry.passing and role is not Role.SUPPORT and held < CONFIRMED:
+        role = Role.SUPPORT
+    if needed and role is Role.SUPPORT and held >= needed:
+        role = Role.CAUSE  # its duration is proven: it was seen for as long as its rule demands
+    return replace(anomaly, role=role, since=anomaly.since or first)
+
+
+class Memory:
+    """Remembers since when each anomaly has been seen. One serves one run; `start` takes over what an earlier one knew."""
+
+    def __init__(self, start: Seen | None = None) -> None:
+        self.seen: dict[tuple[str, Target], datetime] = dict(start or {})
+
+    def update(self, view: FleetView) -> tuple[Anomaly, ...]:
+        """Take note of a view; return its anomalies with their beginnings."""
+        found = anomalies_of(view, self.seen)
+        self.seen = {key: self.seen.get(key, one.at) for one in found for key in ((one.rule, one.target),)}
+        return found
+
+    def known(self, alerts: Iterable[tuple[str, Target, datetime]]) -> None:
+        """Take over since when alerts hold (rule, target, since), where that is earlier than what was seen here."""
+        for rule, target, since in alerts:
+            key = (rule, target)
+            if key in self.seen:
+                self.seen[key] = min(self.seen[key], since)

@@ -1,0 +1,74 @@
+"""What answers faults of hosts and VMs: space that can be freed, guests that go on, units, processes."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from debugtui.diagnosis.explain import Root
+from debugtui.diagnosis.surroundings import Surroundings
+from debugtui.model.diagnosis import Offer
+from debugtui.model.source import Kind
+from debugtui.model.target import Target
+
+#: What frees space, by what takes it; a thing that takes less than this many bytes is not worth a plan.
+WORTH = 8 << 20
+
+
+def guests(root: Root, around: Surroundings) -> Iterator[Offer]:
+    """Yield what answers the fault of one VM, pool or network."""
+    cause = root.cause
+    target, rule = cause.target, cause.rule
+    if rule in ("pool_full", "vm_io_error"):
+        yield from _space(target.host, cause.fact("path"), around)
+    if rule in ("vm_io_error", "vm_paused"):
+        yield Offer("libvirt.resume", target)
+    elif rule in ("vm_off", "vm_forced_off", "vm_stopped", "vm_crashed"):
+        yield Offer("libvirt.start", target)
+    elif not target.name and rule.startswith("lost_"):
+        yield Offer("system.restart_unit", Target(target.host, "system", "libvirtd.service"))
+    yield from _guests_that_wait(root)
+
+
+def hosts(root: Root, around: Surroundings) -> Iterator[Offer]:
+    """Yield what answers the fault of a host."""
+    cause = root.cause
+    target, rule = cause.target, cause.rule
+    if rule in ("disk", "inodes"):
+        yield from _space(target.host, target.name, around)
+        yield from _guests_that_wait(root)
+    elif rule == "unit_failed":
+        yield Offer("system.restart_unit", target)
+    elif cause.fact("pid"):
+        yield Offer("system.end_process", Target(target.host, "system", cause.fact("pid")))
+
+
+def _guests_that_wait(root: Root) -> Iterator[Offer]:
+    """A VM that was paused because its store is full goes on once there is space."""
+    for link in root.links:
+        if link.above.rule == "vm_io_error":
+            yield Offer("libvirt.resume", link.above.target)
+
+
+def _space(host: str, path: str, around: Surroundings) -> Iterator[Offer]:
+    """What frees space on the filesystem of a path, the largest first; only what is known to lie there."""
+    found = [one for one in around.spaces if one.host == host and one.bytes >= WORTH and _on(path, one.mount)]
+    for one in sorted(found, key=lambda space: (-space.bytes, space.what, space.name)):
+        if one.what == "log" and one.name:
+            yield Offer("docker.truncate_log", Target(host, Kind.DOCKER, one.name))
+        elif one.what == "images":
+            yield Offer("docker.prune_images", Target(host, Kind.DOCKER))
+        elif one.what == "journal":
+            yield Offer("system.vacuum_journal", Target(host, "system", "journal"))
+        elif one.what == "packages":
+            yield Offer("system.clean_packages", Target(host, "system", "packages"))
+    if around.dangling_bytes(host) >= WORTH and _on(path, around.docker_root(host)):
+        yield Offer("docker.prune_images", Target(host, Kind.DOCKER))
+
+
+def _on(path: str, other: str) -> bool:
+    """Whether two places lie on one filesystem, as far as their paths tell: one is at or below the other."""
+    if not path.startswith("/") or not other.startswith("/"):
+        return False
+    one, two = posixpath.normpath(path), posixpath.normpath(other)
+    return one == two or one == "/" or two == "/" or one.startswith(f"{two}/") or two.startswith(f"{one}/")

@@ -1,0 +1,76 @@
+"""What remedies need to know of the surroundings: which nginx serves an address, what takes the space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from debugtui.diagnosis.anomaly import node_of
+from debugtui.diagnosis.reach import Reach
+from debugtui.model.docker import DockerReading
+from debugtui.model.nginx import NginxReading
+from debugtui.model.source import FleetView, Kind
+from debugtui.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What takes space on a filesystem of a host. `what`: `journal`, `packages`, `images`, or `log` of the container `name`."""
+
+    host: str
+    mount: str
+    what: str
+    bytes: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One busy process of a host: `cpu_percent` of one processor over its life, `elapsed_s` how long that is."""
+
+    host: str
+    pid: int
+    command: str
+    cpu_percent: float
+    elapsed_s: float
+    rss_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """The surroundings of one diagnosis."""
+
+    view: FleetView
+    reach: Reach
+    spaces: tuple[Space, ...] = ()
+    _nginx: dict[str, list[tuple[Target, NginxReading]]] = field(default_factory=dict)
+    _dangling: dict[str, int] = field(default_factory=dict)
+    _root_dir: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for host in self.view.hosts:
+            for status in host.sources:
+                if isinstance(status.reading, NginxReading):
+                    about = Target(host.name, Kind.NGINX, status.name)
+                    self._nginx.setdefault(host.name, []).append((about, status.reading))
+                elif isinstance(status.reading, DockerReading):
+                    unused = [image for image in status.reading.images if image.dangling and not image.containers]
+                    self._dangling[host.name] = sum(image.size_bytes for image in unused)
+                    self._root_dir[host.name] = status.reading.root_dir
+
+    def nginx_of(self, target: Target) -> Target | None:
+        """Return the nginx that serves a web address: by the topology, else the only one of its host."""
+        if target.kind == Kind.NGINX:
+            return node_of(target)
+        below = [one for one in self.reach.below(node_of(target)) if one.kind == Kind.NGINX]
+        if below:
+            return node_of(min(below, key=lambda one: (self.reach.below(node_of(target))[one].hops, str(one))))
+        here = self._nginx.get(target.host, [])
+        return here[0][0] if len(here) == 1 else None
+
+    def dangling_bytes(self, host: str) -> int:
+        """Return what images without a name that nothing uses take, in bytes."""
+        return self._dangling.get(host, 0)
+
+    def docker_root(self, host: str) -> str:
+        """Return where the engine of a host stores everything; empty where that is not known."""
+        return self._root_dir.get(host, "")

@@ -1,0 +1,84 @@
+"""A topology while it is made: each thing once, each relation once, with the strongest reason that was found for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from debugtui.model.target import ADDRESS, Target
+from debugtui.model.text import line
+from debugtui.model.topology import Edge, Layer, Node, NodeState, Topology
+
+#: Longest reason kept, in characters.
+WHY = 300
+
+_LAYERS = {
+    "libvirt": Layer.KVM,
+    "docker": Layer.DOCKER,
+    "postgres": Layer.POSTGRES,
+    "backup": Layer.POSTGRES,
+    "groq": Layer.GROQ,
+    "web": Layer.WEB,
+    "nginx": Layer.WEB,
+    "prometheus": Layer.MONITORING,
+    "loki": Layer.MONITORING,
+    "alertmanager": Layer.MONITORING,
+    "grafana": Layer.MONITORING,
+}
+
+
+def layer_of(target: Target) -> Layer:
+    """Return the layer of a kind of thing; what has none of its own runs on the host."""
+    return _LAYERS.get(target.kind, Layer.HOST)
+
+
+@dataclass(slots=True)
+class Draft:
+    """Nodes and edges, by what they are about.
+
+    Attributes:
+        strength: how strong the reasons are that are added now: a lower one replaces a higher one of the same certainty.
+    """
+
+    nodes: dict[Target, Node] = field(default_factory=dict)
+    edges: dict[tuple[Target, Target], tuple[tuple[bool, int, str], Edge]] = field(default_factory=dict)
+    strength: int = 0
+
+    def add(self, target: Target, title: str, state: NodeState = NodeState.UNKNOWN, says: str = "") -> None:
+        """Add a thing; one that is there already stays as it is."""
+        if target not in self.nodes:
+            self.nodes[target] = Node(target, layer_of(target), line(title, WHY), state, line(says, WHY))
+
+    def become(self, target: Target, state: NodeState, says: str) -> None:
+        """Change the state of a thing that is there."""
+        self.nodes[target] = replace(self.nodes[target], state=state, says=line(says, WHY))
+
+    def edge(self, above: Target, below: Target, why: str, *, certain: bool = True) -> None:
+        """Say that `above` cannot do without `below`; nothing is said of things that are not there, and of one alone."""
+        if above == below or above not in self.nodes or below not in self.nodes:
+            return
+        why = line(why, WHY)
+        rank = (not certain, self.strength, why)
+        known = self.edges.get((above, below))
+        if known is None or rank < known[0]:
+            self.edges[above, below] = rank, Edge(above, below, why, certain)
+
+    def address(self, host: str, address: str, port: int, says: str) -> Target:
+        """Return the node of an address behind which nothing watched is known, on a host or outside."""
+        text = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        target = Target(host, ADDRESS, line(text, WHY))
+        self.add(target, text, NodeState.UNKNOWN, says)
+        return target
+
+    def below(self) -> dict[Target, list[Target]]:
+        """Return what stands below each thing."""
+        found: dict[Target, list[Target]] = {}
+        for above, below in self.edges:
+            found.setdefault(above, []).append(below)
+        return found
+
+    def finish(self, taken_at: datetime) -> Topology:
+        """Return the topology: in an order that does not depend on the order in which things were found."""
+        nodes = tuple(self.nodes[target] for target in sorted(self.nodes))
+        edges = tuple(self.edges[pair][1] for pair in sorted(self.edges))
+        return Topology(taken_at, nodes, edges)
