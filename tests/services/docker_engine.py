@@ -73,10 +73,12 @@ class DockerEngine:
     Attributes:
         folder: everything of it lies here, its socket too.
         pid: the engine's process; 0 while stopped.
+        options: what it is started with beside its folders.
     """
 
     folder: Path
     pid: int = 0
+    options: Sequence[str] = OPTIONS
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -101,7 +103,7 @@ class DockerEngine:
         """Start it, and wait until it answers."""
         argv = [
             *_root(), _program("dockerd"), "--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec"),
-            "--pidfile", str(self.folder / "pid"), "-H", self.url, "--group", grp.getgrgid(os.getegid()).gr_name, *OPTIONS,
+            "--pidfile", str(self.folder / "pid"), "-H", self.url, "--group", grp.getgrgid(os.getegid()).gr_name, *self.options,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

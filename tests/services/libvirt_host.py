@@ -82,8 +82,8 @@ def wait_for(true: Callable[[], Any], timeout: float, what: str) -> Any:
 class LibvirtHost:
     """The daemon and its guests. Calls block; the daemon is another process, so a test's event loop may wait for them."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="dtlv-", dir="/tmp"))
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="dtlv-", dir="/tmp"))
         self.folder.chmod(0o711)
         entry = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self.user, self.uid, self.gid = entry.pw_name, entry.pw_uid, entry.pw_gid

@@ -189,8 +189,11 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _make(extra: str = "", *, drop: tuple[str, ...] = (), port: int = 0) -> SshServer:
-    folder = Path(tempfile.mkdtemp(prefix="dtssh-", dir="/tmp"))
+def new_server(
+    extra: str = "", *, drop: tuple[str, ...] = (), port: int = 0, folder: Path | None = None
+) -> SshServer:
+    """Make a started sshd in a folder, which is removed where it does not start."""
+    folder = folder or Path(tempfile.mkdtemp(prefix="dtssh-", dir="/tmp"))
     server = SshServer(
         folder=folder,
         host=HOST,
@@ -217,7 +220,7 @@ def _make(extra: str = "", *, drop: tuple[str, ...] = (), port: int = 0) -> SshS
 @pytest.fixture(scope="session")
 def ssh_server() -> Iterator[SshServer]:
     """A running sshd that the whole test run shares: do not stop, freeze or reconfigure this one."""
-    server = _make()
+    server = new_server()
     try:
         yield server
     finally:
@@ -231,7 +234,7 @@ def make_ssh_server() -> Iterator[Callable[..., SshServer]]:
     servers: list[SshServer] = []
 
     def make(extra: str = "", *, drop: tuple[str, ...] = (), port: int = 0) -> SshServer:
-        servers.append(_make(extra, drop=drop, port=port))
+        servers.append(new_server(extra, drop=drop, port=port))
         return servers[-1]
 
     try:

@@ -1,0 +1,18 @@
+"""Somebody paused the guest that serves the intranet; its page answers no more."""
+
+from __future__ import annotations
+
+from tests.scenarios.lab.lab import INTRANET, Lab
+from tests.scenarios.lab.programs import status_of
+
+PAUSED = 3
+
+
+async def break_(lab: Lab) -> None:
+    lab.guests.suspend(INTRANET)
+    lab.guests.wait_state(INTRANET, PAUSED)
+    assert status_of(lab.guests.guests[INTRANET].url, 1) == 0
+
+
+async def heal(lab: Lab) -> None:
+    lab.guests.back(INTRANET)

@@ -1,0 +1,19 @@
+"""A session idles in its transaction and holds a row; two reports wait for it."""
+
+from __future__ import annotations
+
+from tests.scenarios.lab.lab import Lab
+
+
+async def break_(lab: Lab) -> dict[str, object]:
+    root = await lab.database.client("shop-admin")
+    await root.execute("BEGIN")
+    await root.execute("UPDATE orders SET title = title WHERE id = 2")
+    await lab.database.waiting("shop-report", "UPDATE orders SET title = 'x' WHERE id = 2")
+    await lab.database.waiting("shop-report", "UPDATE orders SET title = 'y' WHERE id = 2")
+    await lab.database.waited(10.5)
+    return {"pid": root.get_server_pid()}
+
+
+async def heal(lab: Lab) -> None:
+    await lab.database.release()
