@@ -28,6 +28,14 @@ METRICS: dict[str, tuple[str, ...]] = {
     "nginx": ("requests", "p95", "errors"),
     "chrome": ("lcp", "tti", "errors", "failed"),
     "groq": ("latency", "ttft"),
+    "prometheus": ("up", "down", "firing", "series"),
+    "alertmanager": ("active", "suppressed"),
+    "loki": ("errors",),
+    "grafana": ("failing",),
+    "redis": ("messages", "memory", "ops", "clients"),
+    "rabbitmq": ("messages", "unacked", "connections"),
+    "journal": ("errors",),
+    "backup": ("age", "size"),
 }
 
 SEVERITIES = ("critical", "high", "medium", "low")

@@ -99,6 +99,7 @@ def latency(milliseconds: float | None) -> str:
     """Time something took: `0.4 ms`, `182 ms`, `2.1 s`, `95 s`, then like `age` (at most 6 cells)."""
     if milliseconds is None or not math.isfinite(milliseconds) or milliseconds < 0:
         return UNKNOWN
+    milliseconds = abs(milliseconds)  # there is a zero below zero
     if round(milliseconds, 1) < 10:
         return f"{milliseconds:.1f} ms"
     if round(milliseconds) < 1_000:
