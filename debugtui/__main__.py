@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
     "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
+    "query": ("debugtui.headless.query", "query", "Ask a Prometheus; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),
     "show": ("debugtui.headless.repair_commands", "show", "Show a plan."),

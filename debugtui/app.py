@@ -357,7 +357,7 @@ class DebugTui(Console):
         if isinstance(self.screen, HelpScreen):
             return
         bound = {(binding.binding.id or "").partition(".")[0] for binding in self.screen.active_bindings.values()}
-        scopes = [scope for scope in ("main", "detail", "table", "log", "app") if scope in bound]
+        scopes = [scope for scope in ("main", "detail", "monitoring", "table", "log", "app") if scope in bound]
         self.push_screen(HelpScreen(scopes, self.operator_keys, self.screen.HELP or ""))
 
     def action_pause(self) -> None:
@@ -412,6 +412,14 @@ class DebugTui(Console):
         """List the executions."""
         if self.repairs is not None:
             self.run_worker(self.repairs.list(), name="executions", group="repair", exclusive=True, exit_on_error=False)
+
+    def action_monitoring(self) -> None:
+        """Open what the monitoring servers tell."""
+        from debugtui.screens.details.monitoring import MonitoringScreen
+
+        if not isinstance(self.screen, MonitoringScreen):
+            self.push_screen(MonitoringScreen(), lambda _: self._returned())
+            self.call_after_refresh(self._opened)
 
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""

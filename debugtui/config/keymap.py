@@ -36,7 +36,11 @@ _SAME = {
 }
 
 # Scopes that are active at the same time: one key may mean one thing only among them.
-_TOGETHER = (frozenset({"app", "main", "table"}), frozenset({"app", "detail", "table"}), frozenset({"app", "detail", "log"}))
+_TOGETHER = (
+    frozenset({"app", "main", "table"}),
+    frozenset({"app", "detail", "table", "monitoring"}),
+    frozenset({"app", "detail", "log"}),
+)
 
 
 def _character_name(character: str) -> str:

@@ -39,7 +39,7 @@ class Action:
 
     @property
     def scope(self) -> str:
-        """Where it applies: `app`, `main`, `detail`, `table`, `log`, `ask`."""
+        """Where it applies: `app`, `main`, `detail`, `monitoring`, `table`, `log`, `ask`."""
         return self.id.partition(".")[0]
 
     @property
@@ -63,6 +63,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.repair", "p", "plan", "Plan a repair of the row under the cursor; planning changes nothing.", Danger.WRITE),
     Action("app.execution", "e", "execution", "Show the newest execution: its steps, its checks, how it ended."),
     Action("app.executions", "E", "executions", "List the executions, and settle one that did not end.", Danger.WRITE),
+    Action("app.monitoring", "M", "monitoring", "Open what Prometheus, Alertmanager, Loki and Grafana tell."),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),
     Action("main.pane_1", "1", "hosts", "Go to the hosts."),
     Action("main.pane_2", "2", "VMs", "Go to the VMs."),
@@ -79,6 +80,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.back", "escape,q", "back", "Go back.", required=True),
     Action("detail.next_tab", "right_square_bracket,tab", "next tab", "Show the next tab."),
     Action("detail.previous_tab", "left_square_bracket,shift+tab", "previous tab", "Show the previous tab."),
+    Action("monitoring.expression", "colon", "query", "Go to the expression of the query tab."),
+    Action("monitoring.next_server", "v", "server", "Ask the next Prometheus, on the query tab."),
+    Action("monitoring.span", "w", "span", "Plot 5 minutes, 15 minutes or an hour, on the query tab."),
     Action("table.up", "up,k", "up", "Move the cursor up."),
     Action("table.down", "down,j", "down", "Move the cursor down."),
     Action("table.page_up", "pageup", "page up", "Move the cursor a page up."),

@@ -19,6 +19,7 @@ TITLES = {
     "app": "Everywhere",
     "main": "On this screen",
     "detail": "On this screen",
+    "monitoring": "On the monitoring screen",
     "table": "In a table",
     "log": "In a log",
     "filter": "While filtering",

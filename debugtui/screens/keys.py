@@ -20,7 +20,7 @@ def bindings(scope: str, methods: Mapping[str, str] | None = None) -> list[Bindi
 #: How a key is written on screen.
 _SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "right_square_bracket": "]", "left_square_bracket": "[",
-    "ampersand": "&", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
+    "ampersand": "&", "colon": ":", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
 }  # fmt: skip
 
 
