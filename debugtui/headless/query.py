@@ -75,6 +75,9 @@ def query(context: click.Context, expr: str, name: str | None, span: float | Non
     except (SourceError, LinkError) as error:
         click.echo(redact(str(error.problem)), err=True)
         context.exit(UNREADABLE)
+    except Exception as error:  # noqa: BLE001 - a traceback's exit code would read as "refused"
+        click.echo(redact(f"a fault of DebugTUI: {type(error).__name__}: {error}"), err=True)
+        context.exit(UNREADABLE)
     if as_json:
         click.echo(hide(json.dumps(document(server, expr, result), ensure_ascii=False)))
         return

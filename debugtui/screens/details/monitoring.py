@@ -13,9 +13,9 @@ from textual.widgets import Input
 from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Freshness, Kind, SourceStatus
 from debugtui.model.target import MONITORING, Target
-from debugtui.screens.details.base import DetailScreen, table_of
+from debugtui.screens.details.base import KEY_LINE_RIGHT, DetailScreen, table_of
 from debugtui.screens.details.query import QueryPane
-from debugtui.screens.keys import bindings
+from debugtui.screens.keys import bindings, hints
 from debugtui.screens.rows import monitoring as rows
 from debugtui.screens.rows import monitoring_servers as servers
 from debugtui.screens.rows.common import freshness_tone
@@ -41,6 +41,13 @@ _PLACES: dict[str, tuple[str, ...]] = {
     Kind.LOKI: ("loki",),
     Kind.GRAFANA: ("grafana", "alerts"),
 }
+
+KEY_LINE_TABLE = (
+    "detail.back", "detail.next_tab", "monitoring.expression", "table.filter", "table.sort", "app.copy", "app.pause",
+)  # fmt: skip
+KEY_LINE_QUERY = (
+    "detail.back", "monitoring.expression", "monitoring.next_server", "monitoring.span", "table.filter", "app.copy",
+)  # fmt: skip
 
 #: Ages are painted anew every second; of more rows than this every five seconds.
 MANY = 300
@@ -79,6 +86,12 @@ class MonitoringScreen(DetailScreen):
     def opened_source(self) -> None:
         """No source is read more often for this screen: each has a pace of its own."""
         return
+
+    def _show_keys(self, first: Widget | None) -> None:
+        ids = KEY_LINE_QUERY if self.tab == "query" else KEY_LINE_TABLE
+        words: list[Word] = [(f"{key} {label}", "") for key, label in hints(ids, self.app.operator_keys)]
+        always: list[Word] = [(f"{key} {label}", "") for key, label in hints(KEY_LINE_RIGHT, self.app.operator_keys)]
+        self.query_one("#keys", Bar).show(words, always)
 
     def find_status(self, view: FleetView) -> SourceStatus | None:
         """Return the source of the target that was asked for."""

@@ -93,7 +93,7 @@ def _target(key: str, one: ScrapeTarget, now: datetime) -> Row:
         Cell(age(since), "warn" if old else ""),
         Cell(latency(took), "dim"),
         Cell("-" if one.interval_s is None else f"{one.interval_s:g} s", "dim"),
-        Cell(one.error, "bad"),
+        Cell(one.why if one.why == one.error else f"{one.why}  ({one.error})", "bad"),
     )
     order = {"down": 0, "unknown": 1, "up": 2}[one.health]
     return Row(key, cells, sort=(one.job, one.instance, order, since, took, one.interval_s, one.error))

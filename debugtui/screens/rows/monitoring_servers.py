@@ -100,7 +100,13 @@ def grafana_rows(status: SourceStatus) -> list[Row]:
     keys = unique([f"{source_target(status)}/{one.name}" for one in sources])
     rows = [_datasource(key, one) for key, one in zip(keys, sources, strict=True)]
     for at, board in enumerate(reading.dashboards or ()):
-        cells = (Cell("dashboard", "dim"), Cell(board.title), Cell(""), Cell(board.folder, "dim"), Cell(board.path, "dim"))
+        cells = (
+            Cell("dashboard", "dim"),
+            Cell(board.title),
+            Cell(""),
+            Cell(board.folder or "General", "dim"),
+            Cell(board.path, "dim"),
+        )
         rows.append(Row(f"{source_target(status)}/dashboard {at} {board.uid}", cells))
     return rows
 
@@ -193,7 +199,8 @@ def _prometheus(reading: PrometheusReading, now: datetime) -> list[Fact]:
         lately = "not known" if told.dropped_recently is None else str(told.dropped_recently)
         words = f"{count(told.queue)} of {count(told.capacity)} wait, {count(told.dropped)} dropped, {lately} in 5 min"
         facts.append(("notifications", words, "bad" if told.dropped_recently else ""))
-    facts += [(group, f"{number} evaluations missed in 5 min", "warn") for group, number in reading.missed.items()]
+    for group, number in reading.missed.items():
+        facts.append((group.rpartition(";")[2] or group, f"{number} evaluations missed in 5 min", "warn"))
     return facts
 
 
