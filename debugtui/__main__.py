@@ -20,6 +20,7 @@ COMMANDS = {
     "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
     "logs": ("debugtui.headless.logs", "logs", "Print the lines of logs, merged by time."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
+    "query": ("debugtui.headless.query", "query", "Ask a Prometheus; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),
     "topology": ("debugtui.headless.topology", "topology", "Show what hangs together how, and which service owns what."),

@@ -420,7 +420,7 @@ class DebugTui(Console):
         if isinstance(self.screen, HelpScreen):
             return
         bound = {(binding.binding.id or "").partition(".")[0] for binding in self.screen.active_bindings.values()}
-        scopes = [scope for scope in ("main", "detail", "alerts", "runbook", "table", "log", "app") if scope in bound]
+        scopes = [scope for scope in ("main", "detail", "alerts", "monitoring", "runbook", "table", "log", "app") if scope in bound]
         self.push_screen(HelpScreen(scopes, self.operator_keys, self.screen.HELP or ""))
 
     def action_pause(self) -> None:
@@ -539,6 +539,14 @@ class DebugTui(Console):
         folder = (self._config_path or config_file()).parent / "runbooks" if self._demo is None else None
         config, state = self._config or models.Config(), getattr(self._demo, "state", None)
         await flow.open_runbooks(self, config, ScreenAsker(self), folder, state, target)
+
+    def action_monitoring(self) -> None:
+        """Open what the monitoring servers tell."""
+        from debugtui.screens.details.monitoring import MonitoringScreen
+
+        if not isinstance(self.screen, MonitoringScreen):
+            self.push_screen(MonitoringScreen(), lambda _: self._returned())
+            self.call_after_refresh(self._opened)
 
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""

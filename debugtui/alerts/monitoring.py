@@ -90,22 +90,15 @@ def _targets(target: Target, targets: Sequence[ScrapeTarget]) -> Iterator[Findin
     found = []
     for job, ones in down.items():
         first = ones[0]
+        why = _cut(first.why or "it does not say why", 60)
         if len(ones) == 1:
             about = Target(target.host, target.kind, f"{target.name}/{job}/{first.instance}")
-            says = f"{_cut(job, 24)} {_cut(first.instance, 32)} is down: {_why(first)}"
+            says = f"{_cut(job, 24)} {_cut(first.instance, 32)} is down: {why}"
         else:
             about = Target(target.host, target.kind, f"{target.name}/{job}")
-            says = f"{len(ones)} of {total[job]} targets of {_cut(job, 24)} are down: {_why(first)}"
+            says = f"{len(ones)} of {total[job]} targets of {_cut(job, 24)} are down: {why}"
         found.append(Finding(Severity.HIGH, "prometheus_target_down", about, says, float(len(ones)), 0.0))
     yield from _bounded(target, "prometheus_target_down", found)
-
-
-def _why(one: ScrapeTarget) -> str:
-    """Return the end of what Prometheus says: `Get "http://…": dial tcp …: connect: connection refused`."""
-    if not one.error:
-        return "it does not say why"
-    parts = [part for part in one.error.split(": ") if part]
-    return _cut(": ".join(parts[-2:]) if len(parts) > 2 else one.error, 60)
 
 
 def _rules(target: Target, reading: PrometheusReading) -> Iterator[Finding]:

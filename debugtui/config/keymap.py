@@ -38,8 +38,9 @@ _SAME = {
 # Scopes that are active at the same time: one key may mean one thing only among them.
 _TOGETHER = (
     frozenset({"app", "main", "table", "alerts"}),
-    frozenset({"app", "detail", "table", "alerts"}),
+    frozenset({"app", "detail", "table", "alerts", "monitoring"}),
     frozenset({"app", "detail", "log"}),
+    frozenset({"app", "detail", "runbook", "table"}),
 )
 
 

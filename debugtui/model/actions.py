@@ -39,7 +39,7 @@ class Action:
 
     @property
     def scope(self) -> str:
-        """Where it applies: `app`, `main`, `detail`, `alerts`, `runbook`, `table`, `log`, `ask`."""
+        """Where it applies: `app`, `main`, `detail`, `alerts`, `monitoring`, `runbook`, `table`, `log`, `ask`."""
         return self.id.partition(".")[0]
 
     @property
@@ -68,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.topology", "T", "topology", "Show what hangs together how, and which service owns what."),
     Action("app.logs", "L", "logs", "Open the logs of what is under the cursor, merged; of an alert, at the moment it began."),
     Action("app.runbooks", "R", "runbooks", "Open the runbooks that fit the row under the cursor; every step only looks."),
+    Action("app.monitoring", "M", "monitoring", "Open what Prometheus, Alertmanager, Loki and Grafana tell."),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),
     Action("main.pane_1", "1", "hosts", "Go to the hosts."),
     Action("main.pane_2", "2", "VMs", "Go to the VMs."),
@@ -88,6 +89,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("alerts.silence", "x", "silence", "Silence the alert for a while, or end a silence; it asks first.", Danger.LOCAL),
     Action("runbook.run_all", "a", "run all", "Run every step of the runbook; all of them only look."),
     Action("runbook.causes", "c", "causes", "Show typical causes, and when to call somebody."),
+    Action("monitoring.expression", "colon", "query", "Go to the expression of the query tab."),
+    Action("monitoring.next_server", "v", "server", "Ask the next Prometheus, on the query tab."),
+    Action("monitoring.span", "w", "span", "Plot 5 minutes, 15 minutes or an hour, on the query tab."),
     Action("table.up", "up,k", "up", "Move the cursor up."),
     Action("table.down", "down,j", "down", "Move the cursor down."),
     Action("table.page_up", "pageup", "page up", "Move the cursor a page up."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -112,3 +113,12 @@ def label_text(labels: dict[str, str]) -> str:
     inside = ", ".join(f'{name}="{value}"' for name, value in labels.items() if name != "__name__")
     name = labels.get("__name__", "")
     return f"{name}{{{inside}}}" if inside or not name else name
+
+
+def value_text(value: float) -> str:
+    """Return a value as Prometheus writes it."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

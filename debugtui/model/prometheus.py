@@ -32,6 +32,12 @@ class ScrapeTarget:
     url: str = ""
     interval_s: float | None = None
 
+    @property
+    def why(self) -> str:
+        """The end of the error: `connect: connection refused`; before it stands what was asked for."""
+        parts = [part for part in self.error.split(": ") if part]
+        return ": ".join(parts[-2:]) if len(parts) > 2 else self.error
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -21,6 +21,7 @@ TITLES = {
     "detail": "On this screen",
     "alerts": "On an alert",
     "runbook": "In a runbook",
+    "monitoring": "On the monitoring screen",
     "table": "In a table",
     "log": "In a log",
     "filter": "While filtering",

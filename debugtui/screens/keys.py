@@ -21,7 +21,7 @@ def bindings(scope: str, methods: Mapping[str, str] | None = None) -> list[Bindi
 _SIGNS = {
     "question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "right_square_bracket": "]", "left_square_bracket": "[",
     "ampersand": "&", "at": "@", "less_than_sign": "<", "greater_than_sign": ">", "number_sign": "#",
-    "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
+    "colon": ":", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from debugtui.model.source import FleetView, Kind
 from debugtui.model.target import Target
 from debugtui.screens.console import Console
 from debugtui.screens.keys import keys_of, shown_key
+from debugtui.screens.rows.monitoring_servers import KINDS as MONITORING_KINDS
 
 
 class ActionProvider(Provider):
@@ -27,7 +28,7 @@ class ActionProvider(Provider):
 
     def _actions(self) -> Iterator[Action]:
         bound = {binding.binding.id for binding in self.screen.active_bindings.values()}
-        for scope in ("main", "detail", "alerts", "runbook", "table", "log", "app"):
+        for scope in ("main", "detail", "alerts", "monitoring", "runbook", "table", "log", "app"):
             yield from (action for action in in_scope(scope) if action.id in bound and action.id != "app.palette")
 
     def _run(self, action: Action) -> None:
@@ -79,8 +80,8 @@ def targets(view: FleetView) -> Iterator[Target]:
                 yield from (Target(host.name, Kind.LIBVIRT, vm.name) for vm in source.reading.vms)
             elif isinstance(source.reading, DockerReading):
                 yield from (Target(host.name, Kind.DOCKER, container.name) for container in source.reading.containers)
-            elif source.kind is Kind.POSTGRES:
-                yield Target(host.name, Kind.POSTGRES, source.name)
+            elif source.kind in (Kind.POSTGRES, *MONITORING_KINDS):
+                yield Target(host.name, source.kind, source.name)
 
 
 def plain_help(text: str) -> str:

@@ -23,6 +23,9 @@ MOST_POINTS, MOST_SERIES, MOST_BYTES, LONGEST = 2_000, 200, 8_000_000, 10_000
 #: What the server itself may take for a query; it gives up where nobody waits any more.
 _SERVER_LIMIT = "9s"
 
+#: The end of the year 9999, in UNIX seconds: later times are none.
+_LATEST = 253_402_300_800
+
 #: Words of the server around what is wrong with an expression.
 _PREFIX = 'invalid parameter "query": '
 
@@ -141,9 +144,10 @@ def _point(pair: object) -> tuple[float, float] | None:
     if not isinstance(pair, list) or len(pair) != 2 or isinstance(pair[0], bool):
         return None
     try:
-        return float(pair[0]), float(pair[1])
+        at, value = float(pair[0]), float(pair[1])
     except (TypeError, ValueError, OverflowError):
         return None
+    return (at, value) if 0 <= at < _LATEST else None
 
 
 async def instant_query(

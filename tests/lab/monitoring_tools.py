@@ -32,7 +32,7 @@ FAILING = """\
 - name: odd
   rules:
   - alert: Twins
-    expr: label_replace(up{job="node"}, "instance", "same", "", "")
+    expr: label_replace(up{job="node"}, "instance", "same", "", "") > 5
 """
 
 

@@ -146,6 +146,11 @@ async def test_alerts_that_no_alertmanager_takes_are_counted(monitoring_lab: Lab
     found = told(findings("prometheus", reading))
     assert found["prometheus_no_alertmanager"] == ["monitoring/prometheus/prom"]
     assert reading.alertmanagers[0].errors > 0
+    # Who looks for the first time learns what was dropped lately from what it scraped of itself.
+    fresh = server("prometheus", prometheus.url)
+    reading = await read_until(fresh, lambda one: one.notifications.dropped_recently)
+    await fresh.close()
+    assert not [gap for gap in reading.gaps if gap.feature == "counters of its own"]
 
 
 async def test_a_server_that_hangs_costs_one_time_limit_and_is_lost(

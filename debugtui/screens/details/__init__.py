@@ -39,4 +39,8 @@ def detail_screen(target: Target, view: FleetView) -> DetailScreen | None:
         from debugtui.screens.details.nginx import NginxScreen
 
         return NginxScreen(Target(target.host, Kind.NGINX, target.name.partition("/")[0]))
+    if target.kind in (Kind.PROMETHEUS, Kind.ALERTMANAGER, Kind.LOKI, Kind.GRAFANA):
+        from debugtui.screens.details.monitoring import MonitoringScreen
+
+        return MonitoringScreen(target)
     return detail_screen(Target(target.host, Kind.SYSTEM), view)

@@ -43,12 +43,12 @@ class AlertmanagerSource(ServerSource):
             SourceError: it does not answer as an Alertmanager.
             LinkError: the link is not up.
         """
+        get = Parts(self._api, self._clock)
         status = table(await self._api.get("/api/v2/status"))
         if not isinstance(status.get("versionInfo"), dict):
             says = f"{self._way.url} does not answer as an alertmanager"
             raise SourceError(Problem(says, "url in the configuration: without /api/v2, with the prefix where it has one"))
         cluster = table(status.get("cluster"))
-        get = Parts(self._api, self._clock)
         own = await get.text("own metrics", "/metrics", lambda text: wanted(text, _OWN)) or {}
         reloaded = only(own, f"{_PREFIX}ful")
         alerts = await get.get("alerts", "/api/v2/alerts", of_alertmanager)

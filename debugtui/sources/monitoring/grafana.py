@@ -45,8 +45,8 @@ class GrafanaSource(ServerSource):
             SourceError: it does not answer as a Grafana.
             LinkError: the link is not up.
         """
-        health = await self._health()
         get = Parts(self._api, self._clock)
+        health = await self._health()
         sources = await get.get("datasources", "/api/datasources", _datasources)
         if sources is not None:
             sources = await self._checked(get, sources, full)
@@ -98,7 +98,7 @@ class GrafanaSource(ServerSource):
                 self._checks[one.uid] = await self._check(one)
 
         try:
-            async with asyncio.timeout(CHECKS_LIMIT_S), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(max(0.0, min(CHECKS_LIMIT_S, get.left_s))), asyncio.TaskGroup() as group:
                 for one in sources:
                     group.create_task(check(one))
         except TimeoutError:

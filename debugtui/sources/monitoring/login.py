@@ -95,7 +95,7 @@ class Login:
         return "token" if self._bearer else "password"
 
     def _none(self) -> SourceError:
-        return SourceError(Problem(f"no {self._word} of {self._what} was given", "r asks again after five minutes"))
+        return SourceError(Problem(f"no {self._word} of {self._what} was given", "it is asked for again after five minutes"))
 
     async def close(self) -> None:
         """Withdraw the question. Safe to call twice."""

@@ -44,10 +44,10 @@ class LokiSource(ServerSource):
             SourceError: it does not answer as a Loki.
             LinkError: the link is not up.
         """
+        get = Parts(self._api, self._clock)
         status, body = await self._api.fetch("/ready", most=100_000)
         says = line(body[:300]).strip("\u240a ")
         ready = status == 200 and says.lower() == "ready"
-        get = Parts(self._api, self._clock)
         build = await get.get("version", "/loki/api/v1/status/buildinfo", _build)
         names = await get.get("labels", "/loki/api/v1/labels", _labels, self._last_hour())
         told = ready or status == 503

@@ -11,8 +11,8 @@ from debugtui.model.source import Gap, Problem
 from debugtui.sources.base import SourceError
 from debugtui.sources.http_api import HttpApi
 
-#: Seconds for all parts of a reading together; what was not asked by then is a gap.
-BUDGET_S = 14.0
+#: Seconds for all parts of a reading together; what was not asked by then is a gap. It ends before `READ_LIMIT_S` does.
+BUDGET_S = 16.0
 
 T = TypeVar("T")
 
@@ -21,9 +21,15 @@ class Parts:
     """Asks one server for the parts of one reading, one after the other."""
 
     def __init__(self, api: HttpApi, clock: Clock) -> None:
+        """Begin; the time limit of all parts runs from here."""
         self.gaps: list[Gap] = []
         self._api, self._clock = api, clock
         self._until = clock.monotonic() + BUDGET_S
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left for all parts together."""
+        return self._until - self._clock.monotonic()
 
     async def get(
         self,
@@ -51,7 +57,7 @@ class Parts:
         return await self._part(feature, ask, read)
 
     async def _part(self, feature: str, ask: Callable[[], object], read: Callable[..., T]) -> T | None:
-        left = self._until - self._clock.monotonic()
+        left = self.left_s
         if left <= 0:
             self.gaps.append(Gap(feature, Problem("not asked: the answers before it took too long")))
             return None

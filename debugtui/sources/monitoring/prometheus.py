@@ -51,8 +51,8 @@ class PrometheusSource(ServerSource):
             LinkError: the link is not up.
         """
         now, before = self._clock.now(), time.time()
-        server_now = self._server_time(await self._api.get("/api/v1/query", {"query": "time()"}))
         get = Parts(self._api, self._clock)
+        server_now = self._server_time(await self._api.get("/api/v1/query", {"query": "time()"}))
         newest = await get.get("newest sample", "/api/v1/query", _one_value, {"query": "time() - max(timestamp(up))"})
         found = await get.get("targets", "/api/v1/targets", parts.targets, {"state": "active"})
         reading = PrometheusReading(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from debugtui.model.prometheus import AlertmanagerLink, Rule, ScrapeTarget
@@ -129,15 +127,3 @@ def own_metrics(text: str) -> Samples:
 def newest(samples: Samples, metric: str) -> dict[str, float]:
     """Return a metric's values by the one label that tells them apart."""
     return {next(iter(known.values()), ""): value for known, value in samples.get(metric, [])}
-
-
-def stale_after(interval_s: float | None) -> timedelta:
-    """Return the age from which on something that comes every so often is old: three times as long, two minutes at least."""
-    return timedelta(seconds=max(120.0, 3 * (interval_s or 0.0)))
-
-
-def groups_that_missed(missed: dict[str, int]) -> Iterator[tuple[str, int]]:
-    """Yield the groups of rules that missed evaluations, by their own names, those with the most first."""
-    for group, count in sorted(missed.items(), key=lambda one: -one[1]):
-        if count > 0:
-            yield group.rpartition(";")[2] or group, count
