@@ -16,6 +16,7 @@ COMMANDS = {
     "approve": ("debugtui.headless.repair_commands", "approve", "Approve a plan as the second person."),
     "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
     "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
+    "metrics": ("debugtui.headless.metrics.command", "metrics", "Expose our own readings in the text format of Prometheus."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),

@@ -20,4 +20,7 @@ pytest_plugins = [
     "tests.services.ssh_server",
     "tests.services.nginx_server",  # after the one that it imports
     "tests.services.acme_server",
+    "tests.services.journal_files",
+    "tests.services.rabbitmq_server",
+    "tests.services.redis_server",
 ]

@@ -66,7 +66,7 @@ class HttpApi:
             raise SourceError(Problem(f"{self._what} answers {status} to {path}: {line(body[:200])}", _hint(status)))
         try:
             return await asyncio.to_thread(json.loads, body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SourceError(Problem(f"{self._what} does not answer {path} in JSON: {line(body[:80])}")) from error
 
     async def fetch(
