@@ -23,7 +23,7 @@ class JournalFiles:
     """The journal of one host that booted a day ago; `write` adds what was said since the last one as one more file."""
 
     folder: Path
-    _entries: list[bytes] = field(default_factory=list)
+    _entries: list[tuple[float, bytes]] = field(default_factory=list)
     _files: int = 0
 
     def say(self, ago: float, message: str | bytes, **fields: str | int) -> JournalFiles:
@@ -36,7 +36,7 @@ class JournalFiles:
             ("MESSAGE", message),
             *fields.items(),
         ]
-        self._entries.append(b"".join(_field(name, value) for name, value in rows) + b"\n")
+        self._entries.append((at, b"".join(_field(name, value) for name, value in rows) + b"\n"))
         return self
 
     def error(self, ago: float, unit: str, message: str | bytes = "failed to do it") -> JournalFiles:
@@ -67,7 +67,8 @@ class JournalFiles:
             raise MissingJournalError("systemd-journal-remote is not installed: scripts/packages test installs it")
         self._files += 1
         target = self.folder / f"part{self._files}.journal"
-        data, self._entries = b"".join(self._entries), []
+        # A journal is written in the order of time, and searched as such.
+        data, self._entries = b"".join(entry for _, entry in sorted(self._entries, key=lambda pair: pair[0])), []
         subprocess.run([str(PROGRAM), "-o", str(target), "-"], input=data, check=True, capture_output=True, timeout=60)
         return self.folder
 
