@@ -19,6 +19,7 @@ COMMANDS = {
     "diagnose": ("debugtui.headless.diagnose", "diagnose", "Name the root cause of what is wrong, with its evidence."),
     "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
     "logs": ("debugtui.headless.logs", "logs", "Print the lines of logs, merged by time."),
+    "metrics": ("debugtui.headless.metrics.command", "metrics", "Expose our own readings in the text format of Prometheus."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
     "query": ("debugtui.headless.query", "query", "Ask a Prometheus; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),

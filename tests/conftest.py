@@ -21,4 +21,7 @@ pytest_plugins = [
     "tests.services.nginx_server",  # after the one that it imports
     "tests.services.acme_server",
     "tests.services.prometheus_server",
+    "tests.services.journal_files",
+    "tests.services.rabbitmq_server",
+    "tests.services.redis_server",
 ]

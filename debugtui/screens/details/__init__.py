@@ -14,7 +14,12 @@ def detail_screen(target: Target, view: FleetView) -> DetailScreen | None:
     if target.kind == Kind.SYSTEM:
         from debugtui.screens.details.host import HostScreen
 
-        return HostScreen(target)
+        return HostScreen(target, view)
+    if target.kind in (Kind.REDIS, Kind.RABBITMQ, Kind.JOURNAL, Kind.BACKUP):
+        from debugtui.screens.details.host import HostScreen
+        from debugtui.screens.details.host_state import tab_of
+
+        return HostScreen(target, view, tab=tab_of(target.kind))
     if target.kind == Kind.POSTGRES:
         from debugtui.screens.details.postgres import PostgresScreen
 

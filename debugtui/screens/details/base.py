@@ -18,7 +18,7 @@ from debugtui.model.target import Target
 from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.rows.common import freshness_tone, freshness_words
-from debugtui.widgets.bar import Bar, Word
+from debugtui.widgets.bar import GAP, Bar, Word
 from debugtui.widgets.filter_bar import FilterBar
 from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.log_view import LogView
@@ -45,7 +45,7 @@ class DetailScreen(PaintedScreen):
         """Make the screen of `target`."""
         super().__init__()
         self.target = target
-        self._tab = self.TABS[0][0]
+        self._tab = self.tabs[0][0]
         self._asked = ""
         self._status: SourceStatus | None = None
 
@@ -55,7 +55,7 @@ class DetailScreen(PaintedScreen):
         yield Bar([(str(self.target), "heading")], id="title")
         yield Bar(id="tabs")
         with ContentSwitcher(initial=f"tab-{self._tab}", id="switcher"):
-            for name, _ in self.TABS:
+            for name, _ in self.tabs:
                 with Vertical(id=f"tab-{name}", classes="tab"):
                     yield from self.compose_tab(name)
         yield FilterBar(id="filter")
@@ -80,8 +80,13 @@ class DetailScreen(PaintedScreen):
 
     def begin_at(self, tab: str) -> None:
         """Show this tab first, where there is one of this name; before the screen is shown."""
-        if any(tab == name for name, _ in self.TABS):
+        if any(tab == name for name, _ in self.tabs):
             self._tab = self._asked = tab
+
+    @property
+    def tabs(self) -> tuple[tuple[str, str], ...]:
+        """(id, title) of each tab of this screen, from left to right."""
+        return self.TABS
 
     @property
     def tab(self) -> str:
@@ -92,10 +97,7 @@ class DetailScreen(PaintedScreen):
         """Show a tab and put the focus into it."""
         self._tab = name
         self.query_one(ContentSwitcher).current = f"tab-{name}"
-        words: list[Word] = [
-            (f"{number} {title}", "accent" if tab == name else "dim") for number, (tab, title) in enumerate(self.TABS, 1)
-        ]
-        self.query_one("#tabs", Bar).show([(f"[{text}]" if tone == "accent" else text, tone) for text, tone in words])
+        self._show_tabs()
         holder = self.query_one(f"#tab-{name}")
         first = next((widget for widget in holder.query("*") if widget.can_focus), None)
         self.set_focus(first)
@@ -103,16 +105,29 @@ class DetailScreen(PaintedScreen):
         self.tab_shown(name)
         self.app.repaint()
 
+    def _show_tabs(self) -> None:
+        bar = self.query_one("#tabs", Bar)
+        words: list[Word] = []
+        for number, (name, title) in enumerate(self.tabs, 1):
+            shown = name == self._tab
+            words.append((f"[{number} {title}]" if shown else f"{number} {title}", "accent" if shown else "dim"))
+        at = [name for name, _ in self.tabs].index(self._tab)
+        first, room = 0, (bar.size.width or 200) - GAP
+        # Where the tabs do not fit, those before the one shown go first.
+        while first < at and sum(len(text) + GAP for text, _ in words[first : at + 1]) > room - (1 + GAP if first else 0):
+            first += 1
+        bar.show([("…", "dim"), *words[first:]] if first else words)
+
     def tab_shown(self, name: str) -> None:
         """Do what a tab needs when it is shown, such as read an XML document."""
 
     def action_tab(self, number: int) -> None:
         """Show a tab by its number."""
-        if number <= len(self.TABS):
-            self.show_tab(self.TABS[number - 1][0])
+        if number <= len(self.tabs):
+            self.show_tab(self.tabs[number - 1][0])
 
     def _step(self, step: int) -> None:
-        names = [name for name, _ in self.TABS]
+        names = [name for name, _ in self.tabs]
         self.show_tab(names[(names.index(self._tab) + step) % len(names)])
 
     def action_next_tab(self) -> None:
@@ -155,6 +170,7 @@ class DetailScreen(PaintedScreen):
             if self._status.problem is not None:
                 words.append((str(self._status.problem), "bad"))
         self.query_one("#title", Bar).show(words, right)
+        self._show_tabs()
         self.paint_tab(self._tab, view)
         if self.query_one(FilterBar).display:
             self.query_one(FilterBar).refresh_count()
@@ -190,6 +206,7 @@ class DetailScreen(PaintedScreen):
         return None
 
 
-def table_of(name: str, columns: Sequence[object], nothing: str) -> LineTable:
-    """Return a table for a tab."""
-    return LineTable(columns, id=f"table-{name}", empty_text=nothing)  # type: ignore[arg-type] # columns of the rows modules
+def table_of(name: str, columns: Sequence[object], nothing: str, *, folds: bool = True) -> LineTable:
+    """Return a table for a tab; `folds`: whether its headings take the cursor and fold what stands below them."""
+    table_id = f"table-{name}"
+    return LineTable(columns, id=table_id, empty_text=nothing, collapsible=folds)  # type: ignore[arg-type] # of the rows modules

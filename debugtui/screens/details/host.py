@@ -13,6 +13,7 @@ from debugtui.model.source import FleetView, HostView, Kind, SourceStatus
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
 from debugtui.screens.details.base import DetailScreen, table_of
+from debugtui.screens.details.host_state import STATE_COLUMNS, STATE_KINDS, paint_state, row_key, state_tabs
 from debugtui.screens.rows.common import freshness_tone, freshness_words, seconds_since, tone_of_percent
 from debugtui.widgets.facts import Fact, Facts
 from debugtui.widgets.format import age, count, latency, percent, rate, size
@@ -89,8 +90,29 @@ class HostScreen(DetailScreen):
         ("events", "Events"),
     )
 
+    def __init__(self, target: Target, view: FleetView | None = None, *, tab: str = "") -> None:
+        """Make the screen of a host.
+
+        Args:
+            target: the host's system, or what an alert is about; its row is looked for in `tab`.
+            view: tells which sources the host has; tabs of sources that it lacks are left out.
+            tab: the tab to begin with.
+        """
+        self._more = state_tabs(view, target.host, tab)
+        super().__init__(Target(target.host, Kind.SYSTEM))
+        self._tab = tab or self._tab
+        self._wanted = row_key(target) if tab else ""
+
+    @property
+    def tabs(self) -> tuple[tuple[str, str], ...]:
+        """Those of every host, and those of the sources that this one has."""
+        return (*self.TABS, *self._more)
+
     def compose_tab(self, name: str) -> Iterable[Widget]:
         """Yield the widgets of one tab."""
+        if name in STATE_COLUMNS:
+            yield table_of(name, STATE_COLUMNS[name], "reading…", folds=False)
+            return
         if name == "overview":
             yield Facts(id="facts", classes="facts")
             yield Plot("cpu %", low=0, high=100, id="plot-cpu")
@@ -112,8 +134,9 @@ class HostScreen(DetailScreen):
         return self.status_of(view, Kind.SYSTEM)
 
     def concerns(self, alert: Alert) -> bool:
-        """Every alert of the host's own figures is meant."""
-        return alert.target.host == self.target.host and alert.target.kind == Kind.SYSTEM
+        """Every alert of the host's own figures is meant, and on a tab of its own sources those of that tab."""
+        kinds = STATE_KINDS.get(self.tab, (Kind.SYSTEM,))
+        return alert.target.host == self.target.host and alert.target.kind in kinds
 
     def paint_tab(self, name: str, view: FleetView) -> None:
         """Paint one tab."""
@@ -122,7 +145,10 @@ class HostScreen(DetailScreen):
             return
         system = self._status.reading if self._status is not None else None
         reading = system if isinstance(system, SystemReading) else None
-        if name == "overview":
+        if name in STATE_COLUMNS:
+            if paint_state(self.table(name), name, host, view, self._wanted):
+                self._wanted = ""
+        elif name == "overview":
             self._paint_overview(host, reading, view)
         elif name == "sources":
             self.table(name).set_rows(source_rows(host, view))

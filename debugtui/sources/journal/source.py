@@ -87,7 +87,15 @@ class JournalSource:
         answer = await asyncio.to_thread(_parse, done)
         if answer is None:
             raise SourceError(self._problem(says, "the answer of journalctl has another form"))
+        if full and not answer.parts["newest"] and not answer.late:
+            raise self._empty()
         return await asyncio.to_thread(self._take, at, answer, says)
+
+    def _empty(self) -> SourceError:
+        hint = 'Storage=persistent in journald.conf, or journal = "/path" of the files'
+        return SourceError(
+            Problem(f"no journal on {line(self._link.host, 100)}: no journal files were found", hint), absent=True
+        )
 
     def _require_journal(self, done: CommandResult) -> None:
         """Refuse where there is no journal at all."""
@@ -97,8 +105,7 @@ class JournalSource:
         if b"==end" not in done.stdout and done.status in (126, 127):
             raise SourceError(Problem(f"{where}: {line(says, 200)}", "the login needs a POSIX shell"), absent=True)
         if "No journal files were found" in says:
-            hint = 'Storage=persistent in journald.conf, or journal = "/path" of the files'
-            raise SourceError(Problem(f"{where}: no journal files were found", hint), absent=True)
+            raise self._empty()
         for sign, hint in (
             ("Failed to open", 'journal = "/path" names a directory of journal files on the host'),
             ("unrecognized option", "systemd 237 or newer is needed there"),

@@ -77,9 +77,9 @@ class RabbitmqSource:
         if "rabbitmq_version" not in overview and "management_version" not in overview:
             raise SourceError(Problem(f"{self._config.url} does not answer like RabbitMQ", "is it the management API's URL?"))
         self._passwords.right()
-        nodes = await self._nodes()
-        queues = await self._queues()
         totals = parse.table(overview.get("object_totals"))
+        nodes = await self._nodes()
+        queues = await self._queues(parse.count(totals.get("queues")))
         waiting, stats = parse.table(overview.get("queue_totals")), parse.table(overview.get("message_stats"))
         return RabbitmqReading(
             taken_at=at,
@@ -132,7 +132,7 @@ class RabbitmqSource:
             raise SourceError(Problem(f"RabbitMQ answers {status} to {path}: {says}", hint))
         try:
             return await asyncio.to_thread(json.loads, body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SourceError(Problem(f"RabbitMQ does not answer {path} in JSON: {says[:80]}")) from error
 
     async def _nodes(self) -> tuple[RabbitmqNode, ...] | None:
@@ -143,7 +143,7 @@ class RabbitmqSource:
             return None
         return tuple(parse.node(row) for row in answer[: parse.NODES])
 
-    async def _queues(self) -> tuple[Queue, ...] | None:
+    async def _queues(self, total: int | None) -> tuple[Queue, ...] | None:
         params = {
             "page": "1",
             "page_size": str(QUEUES),
@@ -167,6 +167,14 @@ class RabbitmqSource:
         if matching is not None and matching > len(found):
             says = f"{matching} queues: only the {len(found)} deepest are looked at"
             self._gaps["further queues"] = Gap("further queues", Problem(says, "narrow them with queues = [...]"))
+        visible = parse.count(answer.get("total_count"))
+        if total is not None and visible is not None and visible < total:
+            # To see a virtual host's queues takes a permission there, even one that allows nothing.
+            says = (
+                f"{self._config.user} sees {visible} of {total} queues: the others are in virtual hosts that are closed to it"
+            )
+            how = f"on the host: rabbitmqctl set_permissions -p VHOST {self._config.user} '^$' '^$' '^$'"
+            self._gaps["every queue"] = Gap("every queue", Problem(says, how))
         wanted = [row for row in found if self._globs.match(parse.queue_name(row)) or self._named(row)]
         there = {name for row in wanted for name in (parse.queue_name(row), parse.text(row.get("name")))}
         for pattern in self._globs.patterns:

@@ -191,8 +191,10 @@ def failure(error: RedisError, where: str) -> SourceError:
     if isinstance(error, ResponseError):
         problem = refusal(error)
         return SourceError(Problem(f"{where}: {problem.says}", problem.hint))
-    if isinstance(error, RedisConnectionError) and "closed" in lower:
-        return SourceError(Problem(f"the connection to {where} was lost", "it restarted, or ended it; it is tried again"))
+    if isinstance(error, RedisConnectionError) and any(word in lower for word in ("closed", "lost", "reset", "broken pipe")):
+        # Redis ends a connection that is one too many without waiting for a word, and its reason may get lost with it.
+        hint = "it restarted, or takes no more connections (maxclients); it is tried again"
+        return SourceError(Problem(f"{where} ended the connection", hint))
     return SourceError(Problem(f"{where} does not answer like Redis: {says}", "check the address in url"))
 
 
