@@ -14,8 +14,10 @@ from textual.widgets import Input, Static
 from debugtui.alerts.keeper import AlertKeeper
 from debugtui.app import DebugTui
 from debugtui.model.source import Kind, LinkState, Problem
+from debugtui.model.target import Target
 from debugtui.screens.alerts import flow
 from debugtui.screens.alerts.dialogs import AcknowledgeScreen, EndSilenceScreen, SilenceScreen
+from debugtui.screens.alerts.places import tab_of
 from debugtui.screens.alerts.screen import AlertsScreen
 from debugtui.screens.details.container import ContainerScreen
 from debugtui.screens.details.host import HostScreen
@@ -157,6 +159,15 @@ async def test_enter_in_pane_four_opens_the_same_tab(opened: Opened) -> None:
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, PostgresScreen)
         assert pilot.app.screen.tab == "indexes"
+
+
+async def test_a_session_is_found_in_the_tab_that_its_alert_is_about(opened: Opened) -> None:
+    async with opened() as pilot:
+        app_of(pilot).open_target(Target("kvm-01", "postgres", "coach/4733"), tab_of("long_query", "postgres"))
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, PostgresScreen)
+        assert pilot.app.screen.tab == "activity"
+        assert pilot.app.screen.query_one("#table-activity", LineTable).cursor_key == "4733"
 
 
 # Acknowledge

@@ -97,7 +97,7 @@ class PostgresScreen(DetailScreen):
             table = self.table(name)
             table.empty_text = rows.nothing(name, reading)
             table.set_rows(rows.MAKERS[name](reading, view.taken_at))
-            if name == "activity" and not self._session_found:
+            if name == self._asked == "activity" and not self._session_found:
                 self._session_found = table.move_to(self._session)
 
     def _find_session(self, status: SourceStatus) -> None:
