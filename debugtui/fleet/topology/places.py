@@ -91,7 +91,7 @@ class Places:
                 yield Place(inner, f"{listener.address} is the address of {inner.name}")
             return
         others = [one for one in self.listeners(listener.host, listener.port, listener.address) if one.rank > listener.rank]
-        best = [one for one in others if one.rank == others[0].rank and one.target.kind == Kind.DOCKER] if others else []
+        best = [one for one in others if one.rank == others[0].rank] if others else []
         for one in best:
             yield Place(one.target, f"port {one.port} {one.says}", one.certain and listener.certain and len(best) == 1)
 
