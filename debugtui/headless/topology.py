@@ -11,7 +11,7 @@ import click
 from debugtui.alerts.placed import placed
 from debugtui.config.load import ConfigError, load
 from debugtui.config.redaction import hide, redact
-from debugtui.fleet.topology.tree import Branch, tree_of
+from debugtui.fleet.topology.tree import Branch, alone, tree_of
 from debugtui.headless.asker import terminal_asker
 from debugtui.headless.check import Status, judge, read_config
 from debugtui.model.catalogue import Catalogue, Service
@@ -75,6 +75,9 @@ def report(found: Topology, catalogue: Catalogue) -> Iterator[str]:
     if catalogue.unplaced:
         yield ""
         yield f"in no service: {', '.join(str(target) for target in catalogue.unplaced)}"
+    if single := alone(found):
+        yield ""
+        yield f"alone: {', '.join(f'{node.target} ({node.state.value})' for node in single)}"
 
 
 def _row(branch: Branch) -> str:

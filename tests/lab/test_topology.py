@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from debugtui.headless.topology import document
 from debugtui.model.catalogue import Catalogue
 from debugtui.model.target import Target
 from debugtui.model.topology import Edge, NodeState, Topology
+from debugtui.sources.system.source import SystemSource
+from tests.lab.outer_tools import local
 from tests.services.docker_engine import HOSTILE, DockerEngine
 from tests.services.nginx_server import NginxServer
 from tests.services.postgres_server import PostgresServer
@@ -156,3 +160,26 @@ async def test_no_secret_and_no_hostile_text_comes_through(place: Place) -> None
     assert "\u202e" not in told
     below = {str(one.below) for one in topology.edges if one.above == Target("pine", "docker", "stranger")}
     assert below == {"pine/docker", "pine/system"}
+
+
+_DISGUISED = """
+import ctypes, socket, sys
+ctypes.CDLL(None).prctl(15, b'x",pid=1', 0, 0, 0)
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_process_cannot_pass_for_another_by_its_name() -> None:
+    port = free_port()
+    argv = [sys.executable, "-c", _DISGUISED, str(port)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        async with local() as link:
+            reading = await SystemSource(link).read(full=True)
+        assert reading.network is not None
+        found = [one for one in reading.network.sockets or () if one.port == port]
+        process.communicate()
+    assert [(one.pid, one.program) for one in found] == [(process.pid, "x__pid_1")]

@@ -148,6 +148,9 @@ def _containers(host: HostFacts) -> Iterator[Listener]:
 
 def _sockets(host: HostFacts, by_id: dict[str, Container]) -> Iterator[Listener]:
     for socket in host.sockets:
+        if socket.vm and not socket.peer_port:
+            says = f"is held by the process of the VM {socket.vm}"
+            yield Listener(host.name, socket.port, Target(host.name, "libvirt", socket.vm), CONTAINER, says, socket.address)
         container = by_id.get(socket.container)
         if container is None or socket.peer_port:
             continue

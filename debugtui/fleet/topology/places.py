@@ -91,7 +91,7 @@ class Places:
                 yield Place(inner, f"{listener.address} is the address of {inner.name}")
             return
         others = [one for one in self.listeners(listener.host, listener.port, listener.address) if one.rank > listener.rank]
-        best = [one for one in others if one.rank == others[0].rank and one.target.kind == Kind.DOCKER] if others else []
+        best = [one for one in others if one.rank == others[0].rank] if others else []
         for one in best:
             yield Place(one.target, f"port {one.port} {one.says}", one.certain and listener.certain and len(best) == 1)
 
@@ -106,6 +106,18 @@ class Places:
         for one in self.services():
             found[one.target].append(one)
         return {target: tuple(many) for target, many in found.items()}
+
+    @cached_property
+    def _in_containers(self) -> dict[Target, tuple[Target, ...]]:
+        found: dict[Target, set[Target]] = defaultdict(set)
+        for one in self.services():
+            for place in self.behind(one):
+                found[place.target].add(one.target)
+        return {target: tuple(sorted(services)) for target, services in found.items()}
+
+    def read_in(self, container: Target) -> tuple[Target, ...]:
+        """Return the services that are read in a container, or in a VM."""
+        return self._in_containers.get(container, ())
 
     def of_service(self, target: Target) -> tuple[Listener, ...]:
         """Return where a service listens."""

@@ -18,12 +18,16 @@ inet6 00000000000000000000000000000001
 inet6 fd000000000000000000000000000002
 neighbour 192.168.122.40 52:54:00:aa:00:02
 neighbour 192.168.122.41 00:00:00:00:00:00
+vm 77 intra-01
+vm x y
 sockets
 socket LISTEN 0.0.0.0:22 0.0.0.0:* 0 - -
 socket LISTEN [::]:8001 [::]:* 41 {BOX} python3
 socket LISTEN 127.0.0.53%lo:53 0.0.0.0:* 9 - systemd-resolve
 socket ESTAB [::ffff:127.0.0.1]:40001 [::ffff:127.0.0.1]:6001 41 {BOX} python3
 socket ESTAB 127.0.0.1:40002 127.0.0.1:6001 42 {BOX} python3
+socket LISTEN 0.0.0.0:8088 0.0.0.0:* 77 - qemu-system-x86
+socket LISTEN 0.0.0.0:8089 0.0.0.0:* 77 - notqemu
 socket nonsense
 """
 
@@ -38,6 +42,8 @@ def test_the_lines_of_the_script_are_understood() -> None:
         Socket("::", 8001, program="python3", pid=41, container=BOX),
         Socket("127.0.0.53", 53, program="systemd-resolve", pid=9),
         Socket("127.0.0.1", 40001, "127.0.0.1", 6001, "python3", 41, BOX),
+        Socket("0.0.0.0", 8088, program="qemu-system-x86", pid=77, vm="intra-01"),
+        Socket("0.0.0.0", 8089, program="notqemu", pid=77),
     )
 
 

@@ -158,6 +158,43 @@ def test_what_is_known_already_gets_no_second_way_and_none_against_it() -> None:
     assert edge(topology, "oak/postgres/base", "oak/docker/app") is None
 
 
+def test_databases_and_apis_pass_nothing_on() -> None:
+    text = """
+    [[groq]]
+    name = "ai"
+    [[services]]
+    name = "s"
+    resources = ["oak/web/f", "oak/docker/app", "oak/postgres/base", "groq/ai", "oak/redis/q", "oak/docker/late"]
+    """
+    topology = built(oak(container("app"), container("late")), text=text)
+    assert {str(one.above) for one in topology.edges if str(one.below) in ("groq/ai", "oak/redis/q", "oak/docker/late")} == {
+        "oak/docker/app"
+    }
+    assert below_of(topology, "oak/postgres/base") == {}
+
+
+def test_who_shares_an_nginx_is_no_other_services_dependency() -> None:
+    text = """
+    [[services]]
+    name = "one"
+    resources = ["oak/web/one", "oak/nginx/main", "oak/docker/a"]
+    [[services]]
+    name = "two"
+    resources = ["oak/web/two", "oak/nginx/main", "oak/docker/b"]
+    """
+    ups = (upstream("a", "127.0.0.1:8001"), upstream("b", "127.0.0.1:8002"))
+    sites = (server("a.test", 80, ("/", "http://a")), server("b.test", 80, ("/", "http://b")))
+    boxes = (container("a", ports=("0.0.0.0:8001->80/tcp",)), container("b", ports=("0.0.0.0:8002->80/tcp",)))
+    sources = (
+        status("oak", Kind.NGINX, nginx(*ups, servers=sites), "main"),
+        status("oak", Kind.WEB, web("http://a.test/more"), "more"),
+    )
+    found = services(oak(*boxes, sources=sources), text=text)
+    assert (found["one"].depends_on, found["two"].depends_on) == ((), ())
+    assert "oak/web/more" in targets(found["one"])
+    assert "oak/web/more" not in targets(found["two"])
+
+
 def test_twins_are_one_stop_of_the_way() -> None:
     text = '[[services]]\nname = "s"\nresources = ["oak/web/f", "oak/docker/a", "oak/docker/b", "oak/docker/base"]\n'
     twins = (container("a", image_id="sha256:1"), container("b", image_id="sha256:1"))

@@ -6,6 +6,7 @@ import pytest
 
 from debugtui.model.nginx import Listen, Server
 from debugtui.model.source import Kind
+from debugtui.model.system import Socket
 from debugtui.model.target import Target
 from debugtui.model.tls import Certificate, DiskCertificate, TlsReading
 from debugtui.model.topology import NodeState
@@ -17,12 +18,14 @@ from tests.unit.topology.parts import (
     docker,
     edge,
     host,
+    libvirt,
     listening,
     nginx,
     server,
     status,
     system,
     upstream,
+    vm,
     web,
     why,
 )
@@ -242,3 +245,19 @@ def test_an_address_asked_from_here_is_no_port_of_the_host() -> None:
     web = [{name = "shop", url = "http://127.0.0.1:8443/", direct = true}]
     """
     assert below_of(site(("/", "x"), url="http://127.0.0.1:8443/", text=text), "alder/web/shop") == {}
+
+
+def test_a_port_that_a_vms_own_process_holds_leads_to_the_vm() -> None:
+    held = Socket("0.0.0.0", 8088, program="qemu-system-x86", pid=5, vm="intra")
+    topology = built(
+        host(
+            "alder",
+            status("alder", Kind.SYSTEM, system("alder", sockets=(held,))),
+            status("alder", Kind.LIBVIRT, libvirt("alder", vm("intra"), vm("other"))),
+            status("alder", Kind.WEB, web("http://127.0.0.1:8088/"), "intranet"),
+        )
+    )
+    assert why(topology, "alder/web/intranet", "alder/libvirt/intra") == (
+        "127.0.0.1:8088 is held by the process of the VM intra",
+        True,
+    )
