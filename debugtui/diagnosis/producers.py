@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from debugtui.diagnosis.anomaly import MONITORS, ROUTE, Anomaly, Aspect, Role
 from debugtui.diagnosis.reach import Relation
@@ -79,7 +79,10 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether one anomaly can lead to another, given how the things hang together."""
     if below.rule in COMPANIONS:
         return False
-    if below.role is Role.SUPPORT and relation < Relation.HOST and not (_stopped(below) or _hampers(below, above)):
+    if below.rule == "container_remade" and not _since_then(below, above):
+        return False
+    quiet = below.role is Role.SUPPORT and below.rule != "container_remade"
+    if quiet and relation < Relation.HOST and not (_stopped(below) or _hampers(below, above)):
         return False
     if above.role is Role.CAUSE:
         return _cause(below, above, relation)
@@ -95,6 +98,14 @@ def _lately(below: Anomaly, above: Anomaly) -> bool:
 
 def _stopped(below: Anomaly) -> bool:
     return below.rule in ("container_not_running", "vm_stopped")
+
+
+def _since_then(below: Anomaly, above: Anomaly) -> bool:
+    """Whether a container that was made anew may be what a proxy misses: its own files were not changed after that."""
+    changed = above.fact("changed")
+    if above.target.kind not in _FRONT or below.since is None:
+        return False
+    return not changed or datetime.fromisoformat(changed) < below.since
 
 
 def _hampers(below: Anomaly, above: Anomaly) -> bool:
@@ -142,7 +153,8 @@ def _same(below: Anomaly, above: Anomaly) -> bool:
 def _cause(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether something that is at fault by itself is explained by something else after all."""
     if below.role is Role.SUPPORT:
-        return relation >= Relation.EDGE and _stopped(below) and above.rule.startswith("lost_")
+        missed = above.rule.startswith("lost_") or above.target.kind in MONITORS
+        return relation >= Relation.EDGE and _stopped(below) and missed
     if above.rule in ("vm_io_error", "pool_full", "pool_inactive"):
         return below.rule in _STORAGE and relation is Relation.EDGE
     if above.rule in ("connections", "lost_full"):
