@@ -60,7 +60,7 @@ class LogStore:
         self._level_of = level_of
         self._max_lines = max_lines
         self._max_bytes = max_bytes
-        self._spool = spool
+        self._spool, self._full = spool, False
         self._chunks: list[Chunk] = []
         self._firsts: list[int] = []
         self._bytes = 0
@@ -127,7 +127,7 @@ class LogStore:
             self._make_room()
 
     def _make_room(self) -> None:
-        while self._spool is not None and self._bytes > self._max_bytes and self._put_away():
+        while self._bytes > self._max_bytes and self._put_away():
             continue
         while len(self._chunks) > 1 and (len(self) > self._max_lines or self._bytes > self._max_bytes or self._chunks[0].gone):
             gone = self._chunks.pop(0)
@@ -140,7 +140,7 @@ class LogStore:
     def _put_away(self) -> bool:
         """Move the oldest chunk that is in memory to the disk; False where there is none to move, or no disk."""
         place = bisect_left(self._firsts, self._next_away)
-        if self._spool is None or place >= len(self._chunks) - 1:
+        if self._spool is None or self._full or place >= len(self._chunks) - 1:
             return False
         chunk = self._chunks[place]
         size = chunk.size
@@ -148,7 +148,7 @@ class LogStore:
             chunk.put_away(self._spool)
         except OSError as error:
             _log.warning("log lines stay in memory: %s", error)
-            self._spool = None  # what lies there stays readable; what is too much from here on goes away
+            self._full = True  # what lies there stays readable; what is too much from here on goes away
             return False
         self._bytes -= size
         self._next_away = self._firsts[place + 1]
