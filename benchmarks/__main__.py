@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import chrome, keys, peers, poll, start, traffic, web_probe, widgets_speed
+from benchmarks import chrome, diagnosis, keys, peers, poll, start, traffic, web_probe, widgets_speed
 
 
 def main() -> None:
@@ -11,6 +11,7 @@ def main() -> None:
     traffic.main()
     keys.main()
     poll.main()
+    diagnosis.main()
     widgets_speed.main()
     web_probe.main()
     chrome.main()

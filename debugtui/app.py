@@ -22,6 +22,7 @@ from debugtui.alerts.book import AlertBook
 from debugtui.config.paths import config_file
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock, SystemClock
+from debugtui.model.diagnosis import Diagnosis
 from debugtui.model.source import FleetView, Kind
 from debugtui.model.target import NO_HOSTS, Target
 from debugtui.screens.console import Console, PaintedScreen
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
     from debugtui.remediation.desk import Desk
+    from debugtui.screens.doctor import Doctor
     from debugtui.screens.repair.flow import RepairFlow
 
 #: Seconds between two looks at whether something changed. Updates that arrive in between share one frame.
@@ -90,9 +92,11 @@ class DebugTui(Console):
         self.fleet = fleet
         self.view = FleetView(self.clock.now())
         self.alerts: tuple[Alert, ...] = ()
+        self.diagnosis: Diagnosis | None = None
         self.operator_keys: dict[str, str] = {}
         self.desk: Desk | None = None
         self.repairs: RepairFlow | None = None
+        self.doctor: Doctor | None = None
         self._warned = False
         self._config_path = config_path
         self._config = config
@@ -155,7 +159,18 @@ class DebugTui(Console):
             config, asker, libvirt_factory=factory, state=getattr(self._demo, "state", None)
         )
         await self._open_desk(config, asker, fleet)
+        await self._open_doctor(config, fleet)
         return fleet
+
+    async def _open_doctor(self, config: Config, fleet: Fleet) -> None:
+        module = await asyncio.to_thread(import_module, "debugtui.screens.doctor")
+        desk = self.desk
+        assert desk is not None  # noqa: S101 - it was opened right before
+        self.doctor = module.Doctor(fleet, config, self._diagnosed, desk.executions, self.clock.monotonic)
+
+    def _diagnosed(self) -> None:
+        self.diagnosis = self.doctor.diagnosis if self.doctor is not None else None
+        self.repaint()
 
     async def _open_desk(self, config: Config, asker: Asker, fleet: Fleet) -> None:
         desk_module = await asyncio.to_thread(import_module, "debugtui.remediation.desk")
@@ -228,6 +243,8 @@ class DebugTui(Console):
         """End every task, connection and thread."""
         if self.repairs is not None:
             await self.repairs.leave()
+        if self.doctor is not None:
+            await self.doctor.stop()
         if self.desk is not None:
             await self.desk.close()
         if self.fleet is not None:
@@ -267,6 +284,8 @@ class DebugTui(Console):
             self._painted_version = self.fleet.version
             self.view = self.fleet.view()
             self.alerts = self._book.update(self.view)
+            if self.doctor is not None:
+                self.doctor.look(self.view, self.alerts)
             for screen in self.screen_stack:
                 if isinstance(screen, MainScreen):
                     self._header_words = tuple(screen.header_words(self.view))
@@ -396,12 +415,22 @@ class DebugTui(Console):
     def action_repair(self) -> None:
         """Plan a repair of what is under the cursor."""
         target = self.screen.repair_target() if isinstance(self.screen, PaintedScreen) else None
+        offer = self.screen.repair_offer() if isinstance(self.screen, PaintedScreen) else None
         if self.repairs is None:
             self.say("not connected yet")
+        elif offer is not None:
+            self.run_worker(self.repairs.answer(offer), name="repair", group="repair", exclusive=True, exit_on_error=False)
         elif target is None:
             self.say("nothing under the cursor to repair")
         else:
             self.run_worker(self.repairs.repair(target), name="repair", group="repair", exclusive=True, exit_on_error=False)
+
+    def action_diagnosis(self) -> None:
+        """Show what is at fault."""
+        from debugtui.screens.diagnosis import DiagnosisScreen
+
+        if not isinstance(self.screen, DiagnosisScreen):
+            self.push_screen(DiagnosisScreen(), lambda _: self._returned())
 
     def action_execution(self) -> None:
         """Show the newest execution."""

@@ -59,7 +59,8 @@ def group_of(anomaly: Anomaly) -> tuple[object, ...]:
 
 def _session(anomaly: Anomaly) -> str:
     """All that is said of one session is one thing; what is said of a database as a whole is told apart by its rule."""
-    return "session" if anomaly.fact("pid") else anomaly.rule
+    told = anomaly.fact("pid") or anomaly.fact("gid") or anomaly.rule == "prepared_transaction"
+    return "session" if told else anomaly.rule
 
 
 def primary(members: Sequence[Anomaly]) -> Anomaly:

@@ -77,7 +77,9 @@ _FRONT = ROUTE | {Kind.NGINX}
 
 def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether one anomaly can lead to another, given how the things hang together."""
-    if below.rule in COMPANIONS or (below.role is Role.SUPPORT and relation < Relation.HOST and not _stopped(below)):
+    if below.rule in COMPANIONS:
+        return False
+    if below.role is Role.SUPPORT and relation < Relation.HOST and not (_stopped(below) or _hampers(below, above)):
         return False
     if above.role is Role.CAUSE:
         return _cause(below, above, relation)
@@ -93,6 +95,11 @@ def _lately(below: Anomaly, above: Anomaly) -> bool:
 
 def _stopped(below: Anomaly) -> bool:
     return below.rule in ("container_not_running", "vm_stopped")
+
+
+def _hampers(below: Anomaly, above: Anomaly) -> bool:
+    """Whether a lasting fact of a database may be why something on its host is slow, though no edge says so."""
+    return below.rule in ("index_missing", "setting_harmful") and above.aspect is Aspect.SLOW
 
 
 def _answer(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
@@ -111,7 +118,7 @@ def _answer(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
 def _near(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether the relation is strong enough for these two."""
     if relation is Relation.GUESS:
-        if above.aspect is Aspect.CONTENT or (below.role is Role.SUPPORT and not _lately(below, above)):
+        if above.aspect is Aspect.CONTENT or (_stopped(below) and not _lately(below, above)):
             return False
         return above.target.kind in _FRONT and below.target.kind in _SERVERS | {Kind.NGINX}
     if relation is Relation.HOST:

@@ -130,5 +130,12 @@ def _stored(above: Anomaly, below: Anomaly) -> bool:
     folder = below.target.name if below.target.kind == Kind.SYSTEM else below.fact("path")
     if not folder.startswith("/"):
         return False
-    clean, folder = posixpath.normpath(path), posixpath.normpath(folder)
-    return folder == "/" or clean == folder or clean.startswith(f"{folder}/")
+    return under(path, folder)
+
+
+def under(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies below it."""
+    if not path.startswith("/") or not folder.startswith("/"):
+        return False
+    clean, above = posixpath.normpath(path), posixpath.normpath(folder)
+    return above == "/" or clean == above or clean.startswith(f"{above}/")

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from debugtui.diagnosis.anomaly import node_of
-from debugtui.diagnosis.reach import Reach
+from debugtui.diagnosis.reach import Reach, under
 from debugtui.model.docker import DockerReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.source import FleetView, Kind
+from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
+
+#: A filesystem is nearly full from here on, in per cent of space or inodes.
+FULL_PERCENT = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Surroundings:
     _nginx: dict[str, list[tuple[Target, NginxReading]]] = field(default_factory=dict)
     _dangling: dict[str, int] = field(default_factory=dict)
     _root_dir: dict[str, str] = field(default_factory=dict)
+    _mounts: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for host in self.view.hosts:
@@ -56,6 +61,10 @@ class Surroundings:
                     unused = [image for image in status.reading.images if image.dangling and not image.containers]
                     self._dangling[host.name] = sum(image.size_bytes for image in unused)
                     self._root_dir[host.name] = status.reading.root_dir
+                elif isinstance(status.reading, SystemReading):
+                    self._mounts[host.name] = {
+                        one.mount: max(one.used_percent, one.inodes_percent or 0.0) for one in status.reading.filesystems
+                    }
 
     def nginx_of(self, target: Target) -> Target | None:
         """Return the nginx that serves a web address: by the topology, else the only one of its host."""
@@ -66,6 +75,16 @@ class Surroundings:
             return node_of(min(below, key=lambda one: (self.reach.below(node_of(target))[one].hops, str(one))))
         here = self._nginx.get(target.host, [])
         return here[0][0] if len(here) == 1 else None
+
+    def mount_of(self, host: str, path: str) -> str:
+        """Return the filesystem that a path lies on: the longest mount above it; empty where none is known."""
+        mounts = [one for one in self._mounts.get(host, {}) if under(path, one)]
+        return max(mounts, key=len, default="")
+
+    def full_mount_of(self, host: str, path: str) -> str:
+        """Return the filesystem that a path lies on, where it is nearly full; empty else."""
+        mount = self.mount_of(host, path)
+        return mount if self._mounts.get(host, {}).get(mount, 0.0) > FULL_PERCENT else ""
 
     def dangling_bytes(self, host: str) -> int:
         """Return what images without a name that nothing uses take, in bytes."""

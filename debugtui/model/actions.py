@@ -61,6 +61,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.theme", "f2", "theme", "Switch to the next theme."),
     Action("app.screenshot", "f12", "picture", "Save the screen as an SVG file.", Danger.LOCAL),
     Action("app.repair", "p", "plan", "Plan a repair of the row under the cursor; planning changes nothing.", Danger.WRITE),
+    Action("app.diagnosis", "d", "diagnosis", "Show what is at fault, the evidence for it, and what answers it."),
     Action("app.execution", "e", "execution", "Show the newest execution: its steps, its checks, how it ended."),
     Action("app.executions", "E", "executions", "List the executions, and settle one that did not end.", Danger.WRITE),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),

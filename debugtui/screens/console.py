@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock
+from debugtui.model.diagnosis import Diagnosis, Offer
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
 from debugtui.screens.keys import bindings
@@ -31,6 +32,7 @@ class Console(App[int]):
         view: the newest view of the fleet that was painted.
         alerts: what holds in that view, worst first.
         fleet: the supervisor; None until the first frame is painted.
+        diagnosis: what is at fault; None before the first diagnosis.
         operator_keys: keys that the configuration changed, by action id.
     """
 
@@ -38,6 +40,7 @@ class Console(App[int]):
     view: FleetView
     alerts: tuple[Alert, ...]
     fleet: Fleet | None
+    diagnosis: Diagnosis | None
     operator_keys: dict[str, str]
 
     @abstractmethod
@@ -51,6 +54,10 @@ class Console(App[int]):
     @abstractmethod
     def action_leave(self) -> None:
         """Leave; while something is executed, only when asked a second time."""
+
+    @abstractmethod
+    def action_repair(self) -> None:
+        """Plan a repair of what is under the cursor."""
 
     @abstractmethod
     def open_target(self, target: Target) -> None:
@@ -101,6 +108,10 @@ class PaintedScreen(Screen[Any]):
 
     def repair_target(self) -> Target | None:
         """Return what a repair would be planned for: what the cursor stands on; None where that is nothing of ours."""
+        return None
+
+    def repair_offer(self) -> Offer | None:
+        """Return the remediation that the cursor stands on, with its parameters; None where it stands on none."""
         return None
 
     def table_changed(self) -> None:

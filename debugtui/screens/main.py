@@ -20,6 +20,7 @@ from debugtui.screens.console import Console, PaintedScreen, row_text
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.panes import BY_ID, PANES, PaneSpec
 from debugtui.screens.rows.common import PROBLEM
+from debugtui.screens.rows.diagnosis import line_words, more_words
 from debugtui.themes.tones import Tone
 from debugtui.widgets.bar import Bar, Word
 from debugtui.widgets.filter_bar import FilterBar
@@ -84,6 +85,9 @@ class MainScreen(PaintedScreen):
                     for name in ("groq", "web"):
                         yield _pane(BY_ID[name])
         yield FilterBar(id="filter")
+        line = Bar(id="diagnosis")
+        line.display = False  # until there is a diagnosis
+        yield line
         yield Bar(id="keys")
 
     def on_mount(self) -> None:
@@ -97,6 +101,7 @@ class MainScreen(PaintedScreen):
         """Show a view of the fleet; only the cells that differ reach the terminal."""
         hosts = self._shown_hosts(view)
         with self.app.batch_update():
+            self._paint_diagnosis()
             self._table("hosts").set_rows(self._board.hosts(view))
             self._paint_pane("hosts", Kind.SYSTEM, view.hosts, view)
             for name, kind in _OF_KIND:
@@ -108,6 +113,15 @@ class MainScreen(PaintedScreen):
             self._paint_alerts(view, [alert for alert in alerts if alert.target.host in shown])
             if self.query_one(FilterBar).display:
                 self.query_one(FilterBar).refresh_count()
+
+    def _paint_diagnosis(self) -> None:
+        words = line_words(self.app.diagnosis)
+        line = self.query_one("#diagnosis", Bar)
+        line.display = bool(words)
+        found = self.app.diagnosis
+        key, label = hints(("app.diagnosis",), self.app.operator_keys)[0]
+        fix = ", p plans the fix" if found is not None and found.findings else ""
+        line.show(words, [*more_words(found), (f"{key} {label}{fix}", "dim")])
 
     def _paint_pane(self, name: str, kind: Kind, hosts: Sequence[HostView], view: FleetView) -> None:
         pane = self.query_one(f"#pane-{name}", Pane)

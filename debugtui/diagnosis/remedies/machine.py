@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 
 from debugtui.diagnosis.explain import Root
@@ -51,8 +50,9 @@ def _guests_that_wait(root: Root) -> Iterator[Offer]:
 
 
 def _space(host: str, path: str, around: Surroundings) -> Iterator[Offer]:
-    """What frees space on the filesystem of a path, the largest first; only what is known to lie there."""
-    found = [one for one in around.spaces if one.host == host and one.bytes >= WORTH and _on(path, one.mount)]
+    """What frees space on the filesystem of a path, where that is full: the largest first, only what lies there."""
+    mount = around.full_mount_of(host, path)
+    found = [one for one in around.spaces if one.host == host and one.bytes >= WORTH and mount and one.mount == mount]
     for one in sorted(found, key=lambda space: (-space.bytes, space.what, space.name)):
         if one.what == "log" and one.name:
             yield Offer("docker.truncate_log", Target(host, Kind.DOCKER, one.name))
@@ -62,13 +62,6 @@ def _space(host: str, path: str, around: Surroundings) -> Iterator[Offer]:
             yield Offer("system.vacuum_journal", Target(host, "system", "journal"))
         elif one.what == "packages":
             yield Offer("system.clean_packages", Target(host, "system", "packages"))
-    if around.dangling_bytes(host) >= WORTH and _on(path, around.docker_root(host)):
+    root = around.docker_root(host)
+    if around.dangling_bytes(host) >= WORTH and mount and around.mount_of(host, root) == mount:
         yield Offer("docker.prune_images", Target(host, Kind.DOCKER))
-
-
-def _on(path: str, other: str) -> bool:
-    """Whether two places lie on one filesystem, as far as their paths tell: one is at or below the other."""
-    if not path.startswith("/") or not other.startswith("/"):
-        return False
-    one, two = posixpath.normpath(path), posixpath.normpath(other)
-    return one == two or one == "/" or two == "/" or one.startswith(f"{two}/") or two.startswith(f"{one}/")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from debugtui.model.diagnosis import Offer as Found
 from debugtui.model.execution import Approval, Decision, Execution, Progress, State
 from debugtui.model.plan import Plan
 from debugtui.model.target import Target
@@ -43,6 +44,12 @@ class RepairFlow:
         offer = await self._app.push_screen_wait(OffersScreen(target, offers, self._desk.spec))
         if offer is not None:
             await self._plan(offer)
+
+    async def answer(self, found: Found) -> None:
+        """Plan, approve and execute a remediation that a diagnosis offers, with its parameters."""
+        from debugtui.remediation.base import Offer as Chosen
+
+        await self._plan(Chosen(found.name, found.target, True, "the diagnosis offers it", found.params))
 
     async def _plan(self, offer: Offer) -> None:
         spec = self._desk.spec(offer.remediation)
