@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),
     "remediations": ("debugtui.headless.repair_commands", "remediations", "List what can be repaired."),
     "rollback": ("debugtui.headless.repair_commands", "rollback", "Take back an execution."),
+    "topology": ("debugtui.headless.topology", "topology", "Show what hangs together how, and which service owns what."),
     "show": ("debugtui.headless.repair_commands", "show", "Show a plan."),
 }
 

@@ -325,6 +325,11 @@ class DebugTui(Console):
 
     # What screens ask for
 
+    @property
+    def configuration(self) -> Config | None:
+        """The configuration in use; None before it is read."""
+        return self._config
+
     def open_target(self, target: Target) -> None:
         """Open the detail screen of a target."""
         from debugtui.screens.details import detail_screen
@@ -441,6 +446,14 @@ class DebugTui(Console):
         """List the executions."""
         if self.repairs is not None:
             self.run_worker(self.repairs.list(), name="executions", group="repair", exclusive=True, exit_on_error=False)
+
+    def action_topology(self) -> None:
+        """Show what hangs together how."""
+        from debugtui.screens.topology.screen import TopologyScreen
+
+        if not isinstance(self.screen, TopologyScreen):
+            self.push_screen(TopologyScreen(), lambda _: self._returned())
+            self.call_after_refresh(self._opened)
 
     def action_jump(self) -> None:
         """Show a letter over each place one can go to."""

@@ -62,7 +62,7 @@ def check(context: click.Context, hosts: tuple[str, ...], sources: tuple[str, ..
         click.echo(str(error), err=True)
         context.exit(Status.UNKNOWN.exit_code)
     try:
-        view, alerts = asyncio.run(_read(config, terminal_asker(), frozenset(hosts), frozenset(sources)))
+        view, alerts = asyncio.run(read_config(config, terminal_asker(), frozenset(hosts), frozenset(sources)))
     except asyncio.CancelledError:
         click.echo("stopped before everything was read", err=True)
         context.exit(Status.UNKNOWN.exit_code)
@@ -89,9 +89,17 @@ def require_hosts(config: Config, hosts: tuple[str, ...]) -> None:
         raise click.UsageError(f"no such host: {', '.join(unknown)} (there are: {', '.join(sorted(known)) or 'none'})")
 
 
-async def _read(
-    config: Config, asker: Asker, hosts: frozenset[str], sources: frozenset[str]
+async def read_config(
+    config: Config, asker: Asker, hosts: frozenset[str] = frozenset(), sources: frozenset[str] = frozenset()
 ) -> tuple[FleetView, tuple[Alert, ...]]:
+    """Read everything that is configured once; return what was read, and what the rules find in it.
+
+    Args:
+        config: the configuration.
+        asker: who asks the operator.
+        hosts: only these; empty: all.
+        sources: only these, by kind or name; empty: all.
+    """
     if hosts:
         kept = tuple(host for host in config.hosts if host.name in hosts)
         config = config.model_copy(update={"hosts": kept, "groq": (), **only_through(config, sorted(hosts))})

@@ -64,6 +64,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.diagnosis", "d", "diagnosis", "Show what is at fault, the evidence for it, and what answers it."),
     Action("app.execution", "e", "execution", "Show the newest execution: its steps, its checks, how it ended."),
     Action("app.executions", "E", "executions", "List the executions, and settle one that did not end.", Danger.WRITE),
+    Action("app.topology", "T", "topology", "Show what hangs together how, and which service owns what."),
     Action("main.quit", "q", "quit", "Leave DebugTUI."),
     Action("main.pane_1", "1", "hosts", "Go to the hosts."),
     Action("main.pane_2", "2", "VMs", "Go to the VMs."),

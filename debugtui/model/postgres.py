@@ -184,7 +184,8 @@ class PostgresReading:
     """One database and the server that holds it.
 
     The first block is read at every poll; the second (`statements` and below) more seldom: None means not read yet, or
-    not allowed, in which case `gaps` says why.
+    not allowed, in which case `gaps` says why. `data_directory` is where the server keeps its data, as it names it itself; it
+    tells that only to roles that may read all settings.
     """
 
     taken_at: datetime
@@ -216,5 +217,6 @@ class PostgresReading:
     tables: tuple[Table, ...] | None = None
     indexes: tuple[Index, ...] | None = None
     settings: tuple[Setting, ...] | None = None
+    data_directory: str | None = None
     slow_read_at: datetime | None = None
     gaps: tuple[Gap, ...] = ()

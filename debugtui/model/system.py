@@ -57,6 +57,7 @@ class Socket:
         peer, peer_port: the other end; empty and 0 where it listens.
         program, pid: who holds it; empty and 0 where the login may not see that.
         container: id of the container that the process is in; empty: none, or not known.
+        vm: name of the VM whose process it is; empty: none.
         open: whether it was there at the newest look; False: it was at an earlier one.
     """
 
@@ -67,6 +68,7 @@ class Socket:
     program: str = ""
     pid: int = 0
     container: str = ""
+    vm: str = ""
     open: bool = True
 
 

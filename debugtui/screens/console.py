@@ -21,6 +21,7 @@ from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.table_rows import cell_of
 
 if TYPE_CHECKING:
+    from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
 
 
@@ -42,6 +43,11 @@ class Console(App[int]):
     fleet: Fleet | None
     diagnosis: Diagnosis | None
     operator_keys: dict[str, str]
+
+    @property
+    @abstractmethod
+    def configuration(self) -> Config | None:
+        """The configuration in use; None before it is read."""
 
     @abstractmethod
     def repaint(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from debugtui.fleet.topology.catalogue import services_by_target
-from debugtui.fleet.topology.containers import add_containers
+from debugtui.fleet.topology.containers import add_containers, add_groq
 from debugtui.fleet.topology.databases import add_databases, add_servers
 from debugtui.fleet.topology.draft import Draft
 from debugtui.fleet.topology.facts import facts_of
@@ -38,8 +38,9 @@ def build_topology(view: FleetView, config: Config, severities: Mapping[Target, 
     places = Places(facts)
     draft = Draft()
     add_things(draft, facts)
+    steps = (add_routes, add_databases, add_servers, add_containers, add_groq, add_monitoring, add_virtual)
     # What is seen goes before what is said, where both give a reason for the same edge.
-    for strength, step in enumerate((add_routes, add_databases, add_servers, add_containers, add_monitoring, add_virtual)):
+    for strength, step in enumerate(steps):
         draft.strength = strength
         step(draft, facts, places)
     add_full_filesystems(draft, facts)
@@ -48,5 +49,7 @@ def build_topology(view: FleetView, config: Config, severities: Mapping[Target, 
     apply_severities(draft, severities or {})
     topology = draft.finish(view.taken_at)
     owned = services_by_target(topology, facts)
-    nodes = tuple(replace(node, services=owned.get(node.target, ())) for node in topology.nodes)
+    nodes = tuple(
+        replace(node, services=names) if (names := owned.get(node.target)) is not None else node for node in topology.nodes
+    )
     return replace(topology, nodes=nodes)

@@ -87,8 +87,12 @@ def _users(node: Node, walk: Walk, owners: Mapping[Target, set[str]], explicit: 
 def _first(
     start: Target, walk: Walk, owners: Mapping[Target, set[str]], explicit: frozenset[Target], *, down: bool
 ) -> set[str]:
-    """Return the owners of the owned things that are met first in one direction; hosts and engines lead no further."""
+    """Return the owners of the owned things that are met first in one direction; hosts and engines lead no further.
+
+    What several own tells less than what one owns: an nginx is shared by those whose routes pass through it.
+    """
     found: set[str] = set()
+    shared: set[str] = set()
     seen, waiting = {start}, [start]
     while waiting:
         target = waiting.pop()
@@ -97,11 +101,13 @@ def _first(
             if not edge.certain or other in seen or other.kind == Kind.SYSTEM or not other.name:
                 continue
             seen.add(other)
-            if other in explicit:
+            if other not in explicit:
+                waiting.append(other)
+            elif len(owners[other]) == 1:
                 found |= owners[other]
             else:
-                waiting.append(other)
-    return found
+                shared |= owners[other]
+    return found or shared
 
 
 # Where services come from
@@ -182,7 +188,7 @@ def _needs(name: str, resources: Iterable[Target], nodes: Mapping[Target, Node],
         for edge in walk.below(target)
         if edge.certain and len(nodes[edge.below].services) == 1
         for owner in nodes[edge.below].services
-        if owner != name and name not in nodes[edge.below].services
+        if owner != name and owner not in nodes[target].services
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from debugtui.fleet.topology.draft import Draft
 from debugtui.fleet.topology.facts import Facts, HostFacts, netloc
 from debugtui.fleet.topology.hints import Hint, hints_of
-from debugtui.fleet.topology.places import Place, Places, is_loopback
+from debugtui.fleet.topology.listeners import this_machine
+from debugtui.fleet.topology.places import Place, Places, is_address, is_loopback
 from debugtui.fleet.topology.things import add_filesystem
 from debugtui.model.docker import Container
 from debugtui.model.source import Kind
@@ -21,7 +23,7 @@ _WORTH = (*_DATABASES, "redis", "rediss", "amqp", "amqps")
 def add_containers(draft: Draft, facts: Facts, places: Places) -> None:
     """Add what the containers of every host need."""
     for host in facts.hosts.values():
-        engine = Target(host.name, Kind.DOCKER.value)
+        engine = host.engine
         draft.edge(engine, host.target, f"the engine runs on {host.name}")
         if host.docker is not None and host.docker.root_dir:
             below = add_filesystem(draft, host, host.docker.root_dir)
@@ -32,9 +34,10 @@ def add_containers(draft: Draft, facts: Facts, places: Places) -> None:
             draft.edge(target, engine, f"the Docker engine of {host.name} runs it")
             draft.edge(target, host.target, f"it runs on {host.name}")
         _compose(draft, host)
-        _sockets(draft, host, places)
+        hints = {container.id: tuple(hints_of(container)) for container in host.containers}
+        _sockets(draft, facts, host, places, hints)
         for container in host.containers:
-            for hint in hints_of(container):
+            for hint in hints[container.id]:
                 _hint(draft, facts, places, host, container, hint)
     _applications(draft, facts)
 
@@ -50,7 +53,7 @@ def _compose(draft: Draft, host: HostFacts) -> None:
                 draft.edge(host.container_target(container), host.container_target(other), why)
 
 
-def _sockets(draft: Draft, host: HostFacts, places: Places) -> None:
+def _sockets(draft: Draft, facts: Facts, host: HostFacts, places: Places, hints: Mapping[str, Sequence[Hint]]) -> None:
     """Add the connections that processes of containers hold."""
     by_id = {container.id: container for container in host.containers}
     serving = {(socket.container, socket.port) for socket in host.sockets if not socket.peer_port}
@@ -60,7 +63,10 @@ def _sockets(draft: Draft, host: HostFacts, places: Places) -> None:
             continue
         above = host.container_target(container)
         verb = "is connected" if socket.open else "was connected before"
-        for place in places.resolve(host.name, socket.peer, socket.peer_port, container).places:
+        found = places.resolve(host.name, socket.peer, socket.peer_port, container).places
+        names = (hint.database for hint in hints[container.id] if hint.port == socket.peer_port and hint.database)
+        hint = Hint("", "tcp", socket.peer, socket.peer_port, next(names, ""))
+        for place in _of_database(found, facts, hint):
             why = f"a process of {container.name} {verb} to {socket.peer}:{socket.peer_port}, which {place.says}"
             draft.edge(above, place.target, why, certain=place.certain)
 
@@ -82,13 +88,29 @@ def _hint(draft: Draft, facts: Facts, places: Places, host: HostFacts, container
     for place in _of_database(found.places, facts, hint):
         draft.edge(above, place.target, f"{hint.variable}: {hint.address} {place.says}", certain=place.certain)
         _server_behind(draft, places, host, above, place, hint, facts)
-    if not found.places and hint.scheme in _WORTH:
+    guessed = () if found.places or found.local else _alike(facts, places, host, container, hint)
+    for place in guessed:
+        draft.edge(above, place.target, f"{hint.variable}: {hint.address} {place.says}", certain=False)
+    if not found.places and not guessed and hint.scheme in _WORTH:
         where = found.local or EXTERNAL
         says = "nothing that is watched is known to listen there" if found.local else "not watched"
         below = draft.address(where, "127.0.0.1" if is_loopback(hint.host) else hint.host, hint.port, says)
         draft.edge(above, below, f"{hint.variable} names {hint.address}")
         if found.local:
             draft.edge(below, Target(found.local, Kind.SYSTEM.value), f"it is an address of {found.local}")
+
+
+def _alike(facts: Facts, places: Places, host: HostFacts, container: Container, hint: Hint) -> tuple[Place, ...]:
+    """Return what is called as what a variable names, where nothing here resolves the address: a guess."""
+    if is_address(hint.host):
+        return ()
+    wanted = hint.database if hint.scheme == "postgresql" else ""
+    databases = [target for target, name in facts.database_names.items() if wanted and name == wanted]
+    near = [target for target in databases if target.host == host.name] or databases
+    if len(near) == 1:
+        return (Place(near[0], f"is not known, but {near[0]} is the one database {wanted}", False),)
+    # In a network of its own it would have been found by its name.
+    return places.alike(host.name, hint.host) if container.in_host_network else ()
 
 
 def _server_behind(
@@ -114,32 +136,13 @@ def _of_database(found: tuple[Place, ...], facts: Facts, hint: Hint) -> tuple[Pl
     if not databases or hint.scheme not in ("postgresql", "tcp"):
         return found
     rest = tuple(place for place in found if place.target.kind != Kind.POSTGRES)
-    named = [place for place in databases if hint.database and hint.database == database_name(facts, place.target)]
+    named = [place for place in databases if hint.database and hint.database == facts.database_names.get(place.target)]
     if named:
         return (*rest, *named)
     return (
         *rest,
         *(place._replace(certain=place.certain and len(databases) == 1 and not hint.database) for place in databases),
     )
-
-
-def database_name(facts: Facts, target: Target) -> str:
-    """Return what a watched database is called on its server."""
-    from debugtui.sources.postgres.dsn import DsnError, parse_dsn
-
-    host = facts.hosts.get(target.host)
-    if host is None:
-        return ""
-    for found, reading in host.databases():
-        if found == target and reading is not None:
-            return reading.database
-    for table in host.config.postgres if host.config is not None else ():
-        if table.name == target.name:
-            try:
-                return parse_dsn(table.dsn).database
-            except DsnError:
-                return ""
-    return ""
 
 
 def _unix(draft: Draft, host: HostFacts, above: Target, hint: Hint, places: Places) -> None:
@@ -177,6 +180,17 @@ def _groq(draft: Draft, facts: Facts, above: Target, hint: Hint) -> None:
 def _named_by(use: object) -> set[str]:
     places = (getattr(use, "logs", None), getattr(use, "app", None))
     return {place.container for place in places if place is not None and place.container}
+
+
+def add_groq(draft: Draft, facts: Facts, places: Places) -> None:
+    """Add what answers for the Groq API where that is no stranger: a proxy, or a container."""
+    for use in facts.config.groq:
+        at = netloc(use.base_url)
+        if at is None:
+            continue
+        for place in places.resolve(use.via or this_machine(facts) or "", *at).places:
+            why = f"its base_url {at[0]}:{at[1]} {place.says}"
+            draft.edge(Target(GROQ, GROQ, use.name), place.target, why, certain=place.certain)
 
 
 def _applications(draft: Draft, facts: Facts) -> None:

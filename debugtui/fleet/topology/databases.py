@@ -8,6 +8,7 @@ from collections import defaultdict
 from debugtui.fleet.topology.draft import Draft
 from debugtui.fleet.topology.facts import Facts, HostFacts, target_of
 from debugtui.fleet.topology.places import Places, is_loopback
+from debugtui.fleet.topology.things import add_filesystem
 from debugtui.model.docker import Container
 from debugtui.model.postgres import PostgresReading, Session
 from debugtui.model.source import Kind
@@ -24,6 +25,9 @@ def add_databases(draft: Draft, facts: Facts, places: Places) -> None:
             if reading is not None:
                 _clients(draft, facts, places, host, target, reading)
                 _replicas(draft, facts, places, target, reading)
+                below = add_filesystem(draft, host, reading.data_directory or "") if _is_here(places, target, host) else None
+                if below is not None:
+                    draft.edge(target, below, f"its data lies in {reading.data_directory}")
         for status in host.statuses(Kind.BACKUP):
             for database, _ in host.databases():
                 if database.name in (status.name, status.name.partition("/")[0]):
@@ -49,6 +53,12 @@ def _clients(draft: Draft, facts: Facts, places: Places, host: HostFacts, target
             _by_application(draft, facts.hosts[other], target, applications, address)
         elif guest is not None:
             draft.edge(guest, target, f"sessions of {target.name} come from {address}, the address of the VM {guest.name}")
+
+
+def _is_here(places: Places, target: Target, host: HostFacts) -> bool:
+    """Whether the server runs on the host itself, and in no container: only then its paths are the host's."""
+    listeners = places.of_service(target)
+    return any(one.host == host.name for one in listeners) and not any(True for one in listeners for _ in places.behind(one))
 
 
 def _in_this(session: Session, reading: PostgresReading) -> bool:
@@ -88,7 +98,9 @@ def _alike(application: str, container: Container) -> bool:
 
 def _replicas(draft: Draft, facts: Facts, places: Places, primary: Target, reading: PostgresReading) -> None:
     for replica in reading.replicas or ():
-        where = places.host_at(_address(replica.client)) if replica.client else None
+        address = _address(replica.client)
+        here = address == "local" or is_loopback(address)
+        where = primary.host if here else places.host_at(address, primary.host)
         for target, other in facts.hosts[where].databases() if where is not None else ():
             if other is not None and other.in_recovery and other.database == reading.database:
                 why = f"{primary} streams to {replica.application} at {replica.client}"

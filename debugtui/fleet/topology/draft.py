@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from debugtui.model.target import ADDRESS, Target
+from debugtui.model.target import ADDRESS, EXTERNAL, Target
 from debugtui.model.text import line
 from debugtui.model.topology import Edge, Layer, Node, NodeState, Topology
 
@@ -28,7 +28,9 @@ _LAYERS = {
 
 
 def layer_of(target: Target) -> Layer:
-    """Return the layer of a kind of thing; what has none of its own runs on the host."""
+    """Return the layer of a kind of thing; what has none of its own runs on the host, and what is outside is reached by web."""
+    if target.host == EXTERNAL:
+        return Layer.WEB
     return _LAYERS.get(target.kind, Layer.HOST)
 
 
@@ -54,31 +56,38 @@ class Draft:
         self.nodes[target] = replace(self.nodes[target], state=state, says=line(says, WHY))
 
     def edge(self, above: Target, below: Target, why: str, *, certain: bool = True) -> None:
-        """Say that `above` cannot do without `below`; nothing is said of things that are not there, and of one alone."""
-        if above == below or above not in self.nodes or below not in self.nodes:
+        """Say that `above` cannot do without `below`. In the end, nothing is said of things that are not there."""
+        if above == below:
             return
-        why = line(why, WHY)
-        rank = (not certain, self.strength, why)
-        known = self.edges.get((above, below))
+        pair, rank = (above, below), (not certain, self.strength, why)
+        known = self.edges.get(pair)
         if known is None or rank < known[0]:
-            self.edges[above, below] = rank, Edge(above, below, why, certain)
+            self.edges[pair] = rank, Edge(above, below, line(why, WHY), certain)
 
     def address(self, host: str, address: str, port: int, says: str) -> Target:
         """Return the node of an address behind which nothing watched is known, on a host or outside."""
         text = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         target = Target(host, ADDRESS, line(text, WHY))
-        self.add(target, text, NodeState.UNKNOWN, says)
+        if target not in self.nodes:
+            self.add(target, text, NodeState.UNKNOWN, says)
         return target
 
     def below(self) -> dict[Target, list[Target]]:
         """Return what stands below each thing."""
         found: dict[Target, list[Target]] = {}
         for above, below in self.edges:
-            found.setdefault(above, []).append(below)
+            if above in self.nodes and below in self.nodes:
+                found.setdefault(above, []).append(below)
         return found
 
     def finish(self, taken_at: datetime) -> Topology:
         """Return the topology: in an order that does not depend on the order in which things were found."""
         nodes = tuple(self.nodes[target] for target in sorted(self.nodes))
-        edges = tuple(self.edges[pair][1] for pair in sorted(self.edges))
-        return Topology(taken_at, nodes, edges)
+        place = {node.target: at for at, node in enumerate(nodes)}
+        found: list[tuple[int, int, Edge]] = []
+        for (above, below), (_, edge) in self.edges.items():
+            first, second = place.get(above), place.get(below)
+            if first is not None and second is not None:
+                found.append((first, second, edge))
+        found.sort(key=lambda one: one[:2])
+        return Topology(taken_at, nodes, tuple(edge for _, _, edge in found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from debugtui.config.models import Config, HostConfig
 
 
-@dataclass(slots=True)
+@dataclass
 class HostFacts:
     """One host: its configuration (None where it has none, as in tests), its view, and its newest readings."""
 
@@ -28,11 +29,17 @@ class HostFacts:
     system: SystemReading | None = None
     docker: DockerReading | None = None
     libvirt: LibvirtReading | None = None
+    _targets: dict[str, Target] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def target(self) -> Target:
         """The host itself."""
-        return Target(self.name, Kind.SYSTEM.value)
+        return Target(self.name, "system")
+
+    @cached_property
+    def engine(self) -> Target:
+        """Its Docker engine."""
+        return Target(self.name, "docker")
 
     @property
     def network(self) -> HostNetwork:
@@ -44,19 +51,22 @@ class HostFacts:
         """Its sockets; none where they were not read."""
         return self.network.sockets or ()
 
-    @property
+    @cached_property
     def containers(self) -> tuple[Container, ...]:
         """Its containers, by name."""
         return tuple(sorted(self.docker.containers, key=lambda one: (one.name, one.id))) if self.docker is not None else ()
 
-    @property
+    @cached_property
     def vms(self) -> tuple[Vm, ...]:
         """Its VMs, by name."""
         return tuple(sorted(self.libvirt.vms, key=lambda one: (one.name, one.uuid))) if self.libvirt is not None else ()
 
     def container_target(self, container: Container) -> Target:
         """Return the target of one of its containers."""
-        return Target(self.name, Kind.DOCKER.value, container.name)
+        target = self._targets.get(container.name)
+        if target is None:
+            target = self._targets[container.name] = Target(self.name, "docker", container.name)
+        return target
 
     def statuses(self, *kinds: Kind) -> Iterator[SourceStatus]:
         """Yield its sources of some kinds, by name."""
@@ -71,13 +81,34 @@ class HostFacts:
             yield target_of(status), reading if isinstance(reading, PostgresReading) else None
 
 
-@dataclass(slots=True)
+@dataclass
 class Facts:
     """Everything, by host. `beside` are the sources that belong to no host."""
 
     config: Config
     hosts: dict[str, HostFacts] = field(default_factory=dict)
     beside: tuple[SourceStatus, ...] = ()
+
+    @cached_property
+    def database_names(self) -> dict[Target, str]:
+        """What each watched database is called on its server."""
+        return {
+            target: reading.database if reading is not None else _configured_name(host, target)
+            for host in self.hosts.values()
+            for target, reading in host.databases()
+        }
+
+
+def _configured_name(host: HostFacts, target: Target) -> str:
+    from debugtui.sources.postgres.dsn import DsnError, parse_dsn
+
+    for table in host.config.postgres if host.config is not None else ():
+        if table.name == target.name:
+            try:
+                return parse_dsn(table.dsn).database
+            except DsnError:
+                return ""
+    return ""
 
 
 def facts_of(view: FleetView, config: Config) -> Facts:
@@ -107,6 +138,7 @@ def target_of(status: SourceStatus) -> Target:
     return Target(status.host, status.kind.value, name)
 
 
+@lru_cache(maxsize=4_096)
 def netloc(url: str) -> tuple[str, int] | None:
     """Return (host, port) of a URL; None where it has none."""
     try:

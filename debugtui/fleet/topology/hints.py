@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -33,10 +34,17 @@ class Hint(NamedTuple):
 def hints_of(container: Container) -> Iterator[Hint]:
     """Yield what a container says it connects to."""
     for text in container.connects:
-        variable, _, url = text.partition(" ")
-        try:
-            parts = urlsplit(url)
-            port = parts.port or PORTS.get(parts.scheme, 0)
-        except ValueError:
-            continue
-        yield Hint(variable, parts.scheme, unquote(parts.hostname or ""), port, parts.path.strip("/"))
+        hint = _parsed(text)
+        if hint is not None:
+            yield hint
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(text: str) -> Hint | None:
+    variable, _, url = text.partition(" ")
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    return Hint(variable, parts.scheme, unquote(parts.hostname or ""), port, parts.path.strip("/"))

@@ -106,7 +106,7 @@ def _servers(facts: Facts, owner: Owner) -> Iterator[Listener]:
                     yield replace(found, port=5672, says=f"is the AMQP port beside the management of {target}", certain=False)
     for kind in (Kind.PROMETHEUS, Kind.LOKI, Kind.ALERTMANAGER, Kind.GRAFANA):
         for table in getattr(facts.config, kind.value):
-            at, seen_from = netloc(table.url), table.via or _this_machine(facts)
+            at, seen_from = netloc(table.url), table.via or this_machine(facts)
             if at is not None:
                 yield _read_at(seen_from or "", Target(table.via or MONITORING, kind.value, table.name), at, owner)
 
@@ -120,7 +120,7 @@ def _read_at(seen_from: str, target: Target, at: tuple[str, int], owner: Owner) 
     return Listener("", at[1], target, SERVICE, says, at[0].lower())
 
 
-def _this_machine(facts: Facts) -> str | None:
+def this_machine(facts: Facts) -> str | None:
     """Return the host that is this machine, where one is."""
     return next((host.name for host in facts.hosts.values() if host.config and host.config.address == "local"), None)
 
@@ -148,6 +148,9 @@ def _containers(host: HostFacts) -> Iterator[Listener]:
 
 def _sockets(host: HostFacts, by_id: dict[str, Container]) -> Iterator[Listener]:
     for socket in host.sockets:
+        if socket.vm and not socket.peer_port:
+            says = f"is held by the process of the VM {socket.vm}"
+            yield Listener(host.name, socket.port, Target(host.name, "libvirt", socket.vm), CONTAINER, says, socket.address)
         container = by_id.get(socket.container)
         if container is None or socket.peer_port:
             continue

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -39,11 +39,13 @@ class Found:
     inside: bool = False
 
 
+@lru_cache(maxsize=4_096)
 def is_loopback(address: str) -> bool:
     """Whether an address leads nowhere but back."""
     return address in ("", "*", "0.0.0.0", "::") or _LOOPBACK.fullmatch(address.lower()) is not None  # noqa: S104 - compared
 
 
+@lru_cache(maxsize=4_096)
 def is_address(text: str) -> bool:
     """Whether a text is an address, and no name."""
     if not _ADDRESS.fullmatch(text):
@@ -89,7 +91,7 @@ class Places:
                 yield Place(inner, f"{listener.address} is the address of {inner.name}")
             return
         others = [one for one in self.listeners(listener.host, listener.port, listener.address) if one.rank > listener.rank]
-        best = [one for one in others if one.rank == others[0].rank and one.target.kind == Kind.DOCKER] if others else []
+        best = [one for one in others if one.rank == others[0].rank] if others else []
         for one in best:
             yield Place(one.target, f"port {one.port} {one.says}", one.certain and listener.certain and len(best) == 1)
 
@@ -97,6 +99,17 @@ class Places:
         """Yield what listens and is a service with a reading of its own."""
         for many in self._listeners.values():
             yield from (one for one in many if one.rank == 0)
+
+    @cached_property
+    def _of_service(self) -> dict[Target, tuple[Listener, ...]]:
+        found: dict[Target, list[Listener]] = defaultdict(list)
+        for one in self.services():
+            found[one.target].append(one)
+        return {target: tuple(many) for target, many in found.items()}
+
+    def of_service(self, target: Target) -> tuple[Listener, ...]:
+        """Return where a service listens."""
+        return self._of_service.get(target, ())
 
     # Addresses
 
@@ -191,6 +204,31 @@ class Places:
             return Found(tuple(Place(one.target, one.says, one.certain) for one in sorted(outside, key=lambda one: one.target)))
         guest = self.guest_at(address)
         return Found((Place(guest, f"is the address of the VM {guest.name}"),)) if guest is not None else Found()
+
+    def alike(self, host: str, name: str) -> tuple[Place, ...]:
+        """Return the one container of a host that is called as an address is which nothing here resolves: a guess."""
+        found = self._called.get((host, name.lower()), frozenset())
+        return tuple(Place(one, f"is called as {one.name} is", False) for one in found) if len(found) == 1 else ()
+
+    @cached_property
+    def _called(self) -> dict[tuple[str, str], frozenset[Target]]:
+        """Containers by host and by any of their names."""
+        found: dict[tuple[str, str], set[Target]] = defaultdict(set)
+        for host in self._facts.hosts.values():
+            for container in host.containers:
+                for name in (container.name, container.service, *container.aliases):
+                    found[host.name, name.lower()].add(host.container_target(container))
+        return {key: frozenset(targets) for key, targets in found.items()}
+
+    def inside(self, service: Target) -> Container | None:
+        """Return the container that a service listens in, where it is one."""
+        for listener in self.of_service(service):
+            for place in self.behind(listener):
+                facts = self._facts.hosts.get(place.target.host)
+                for container in facts.containers if facts is not None and place.certain else ():
+                    if container.name == place.target.name:
+                        return container
+        return None
 
     def _by_name(self, host: str, name: str, container: Container) -> Iterator[Place]:
         """Yield the containers that a container reaches by a name, in a network of both."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from debugtui.fleet.topology.draft import Draft
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 def add_services(draft: Draft, facts: Facts) -> None:
     """Add the resources of the configured services, and how they hang together where nothing stronger is known."""
     configured = {service.name: service for service in facts.config.services}
+    if not configured:
+        return
     for service in configured.values():
         for target in resources_of(service):
             if target not in draft.nodes:
@@ -28,8 +29,9 @@ def add_services(draft: Draft, facts: Facts) -> None:
                     draft.edge(target, host.target, f"configured: it is on {host.name}")
     way = Ways(draft)
     for service in configured.values():
-        for above, below in _steps(facts, resources_of(service)):
-            way.link(above, below, f"configured: the service {service.name} passes from {above} to {below}")
+        for earlier, above, below in _steps(facts, resources_of(service)):
+            if not any(way.leads(one, below) for one in earlier):
+                way.link(above, below, f"configured: the service {service.name} passes from {above} to {below}")
     for service in configured.values():
         for name in service.depends_on:
             other = configured.get(name)
@@ -55,16 +57,24 @@ def _missing(facts: Facts, service: ServiceConfig, target: Target) -> str:
     return f"{said}; it was not found"
 
 
-def _steps(facts: Facts, resources: tuple[Target, ...]) -> Iterator[tuple[Target, Target]]:
-    """Yield each step of a request; twins (containers of one image or Compose service) are one stop of the way."""
+def _steps(facts: Facts, resources: tuple[Target, ...]) -> Iterator[tuple[tuple[Target, ...], Target, Target]]:
+    """Yield each step of a request, with all else that it passed before.
+
+    Twins (containers of one image or Compose service) are one stop of the way. Databases, queues and the Groq API pass nothing
+    on: what comes after them is asked by whoever asked them.
+    """
     stops: list[list[Target]] = []
     for target in resources:
         if stops and _twins(facts, stops[-1][0], target):
             stops[-1].append(target)
         else:
             stops.append([target])
-    for before, after in pairwise(stops):
-        yield from ((above, below) for above in before for below in after)
+    carrier: list[Target] = []
+    for number, stop in enumerate(stops):
+        earlier = tuple(target for before in stops[:number] if before is not carrier for target in before)
+        yield from ((earlier, above, below) for above in carrier for below in stop)
+        if not carrier or stop[0].kind not in _ENDS:
+            carrier = stop
 
 
 def _twins(facts: Facts, one: Target, other: Target) -> bool:
@@ -84,6 +94,10 @@ def _image(facts: Facts, target: Target) -> tuple[str, str, str] | None:
     return None
 
 
+#: Kinds of things that a request does not pass through to others.
+_ENDS = frozenset(kind.value for kind in (Kind.POSTGRES, Kind.REDIS, Kind.RABBITMQ, Kind.GROQ, Kind.BACKUP))
+
+
 class Ways:
     """Which thing leads to which, and adds a way only where there is none in either direction."""
 
@@ -95,12 +109,13 @@ class Ways:
         """Add an edge where neither leads to the other yet."""
         if above not in self._draft.nodes or below not in self._draft.nodes or above == below:
             return
-        if self._leads(above, below) or self._leads(below, above):
+        if self.leads(above, below) or self.leads(below, above):
             return
         self._draft.edge(above, below, why)
         self._below.setdefault(above, []).append(below)
 
-    def _leads(self, above: Target, below: Target) -> bool:
+    def leads(self, above: Target, below: Target) -> bool:
+        """Return whether one thing needs another, directly or by way of others."""
         seen, waiting = {above}, [above]
         while waiting:
             for target in self._below.get(waiting.pop(), ()):

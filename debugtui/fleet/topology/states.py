@@ -210,6 +210,15 @@ def of_groq(reading: GroqReading) -> Says:
 
 
 def of_other(reading: object) -> Says:
-    """Return the state of a server whose reading says in one word whether it is ready; else: it answers."""
-    ready = next((getattr(reading, name) for name in ("ready", "healthy") if hasattr(reading, name)), None)
-    return (DOWN, "it answers that it is not ready") if ready is False else (OK, "answers")
+    """Return the state of any other server, from the fields by which their readings say how they are."""
+    if any(getattr(reading, name, None) is False for name in ("ready", "healthy")):
+        return DOWN, "it answers that it is not ready"
+    if getattr(reading, "config_ok", None) is False:
+        return DEGRADED, "it could not take its configuration"
+    if getattr(reading, "database", "") == "failing":
+        return DEGRADED, "it cannot use its database"
+    if getattr(reading, "loading", False):
+        return DEGRADED, "it loads its data and answers nothing else"
+    if getattr(reading, "missing", ()):
+        return DOWN, "there is no backup"
+    return OK, "answers"

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import posixpath
+from collections import defaultdict
 
 from debugtui.fleet.topology.draft import Draft
 from debugtui.fleet.topology.facts import Facts, HostFacts
 from debugtui.fleet.topology.places import Places, names_of
 from debugtui.fleet.topology.things import add_filesystem, pool_target
-from debugtui.model.libvirt import StoragePool, Vm, VmDisk
-from debugtui.model.source import Kind
+from debugtui.model.libvirt import StoragePool, VmDisk
 from debugtui.model.target import Target
 
 
-def add_virtual(draft: Draft, facts: Facts, places: Places) -> None:
+def add_virtual(draft: Draft, facts: Facts, _places: Places) -> None:
     """Add what VMs and pools rest on, and the hosts that are VMs."""
     for host in facts.hosts.values():
         for vm in host.vms:
-            target = Target(host.name, Kind.LIBVIRT.value, vm.name)
-            draft.edge(target, Target(host.name, Kind.LIBVIRT.value), f"libvirt of {host.name} runs it")
+            target = Target(host.name, "libvirt", vm.name)
+            draft.edge(target, Target(host.name, "libvirt"), f"libvirt of {host.name} runs it")
             draft.edge(target, host.target, f"it runs on {host.name}")
             for disk in vm.disks:
                 _disk(draft, host, target, disk)
         for pool in host.libvirt.pools if host.libvirt is not None else ():
             _pool(draft, host, pool)
+    guests = _Guests(facts)
     for host in facts.hosts.values():
-        _is_vm(draft, facts, places, host)
+        _is_vm(draft, guests, host)
 
 
 def _disk(draft: Draft, host: HostFacts, vm: Target, disk: VmDisk) -> None:
@@ -48,38 +49,41 @@ def _pool(draft: Draft, host: HostFacts, pool: StoragePool) -> None:
         draft.edge(target, below, f"the pool {pool.name} is {pool.path}")
 
 
-def _is_vm(draft: Draft, facts: Facts, places: Places, host: HostFacts) -> None:
+class _Guests:
+    """The VMs of all hosts, by what a host can be recognised by as the inside of one."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.by_mac: dict[str, set[Target]] = defaultdict(set)
+        self.by_address: dict[str, set[Target]] = defaultdict(set)
+        self.by_name: dict[str, set[Target]] = defaultdict(set)
+        for host in facts.hosts.values():
+            addresses = {mac.lower(): address for address, mac in host.network.neighbours}
+            for vm in host.vms:
+                target = Target(host.name, "libvirt", vm.name)
+                self.by_name[vm.name.lower()].add(target)
+                for mac in (card.mac.lower() for card in vm.interfaces if card.mac):
+                    self.by_mac[mac].add(target)
+                    if mac in addresses:
+                        self.by_address[addresses[mac].lower()].add(target)
+
+
+def _is_vm(draft: Draft, guests: _Guests, host: HostFacts) -> None:
     """Say of which VM a host is the inside: by its hardware address, by its address, else by a name that is alike."""
-    macs = {mac.lower() for mac in host.network.macs}
-    addresses = set(names_of(host))
-    alike: list[tuple[Target, str]] = []
-    for other in facts.hosts.values():
-        if other is host:
-            continue
-        neighbours = {mac.lower(): address for address, mac in other.network.neighbours}
-        for vm in other.vms:
-            target = Target(other.name, Kind.LIBVIRT.value, vm.name)
-            cards = [card.mac.lower() for card in vm.interfaces if card.mac]
-            same = next((mac for mac in cards if mac in macs), None)
-            reached = next((neighbours[mac] for mac in cards if neighbours.get(mac, "").lower() in addresses), None)
-            if same is not None:
-                draft.edge(
-                    host.target, target, f"an interface of {host.name} has the hardware address {same} of the VM {vm.name}"
-                )
-                return
-            if reached is not None:
-                draft.edge(
-                    host.target, target, f"{other.name} reaches the VM {vm.name} at {reached}, the address of {host.name}"
-                )
-                return
-            if _named(vm, host):
-                alike.append((target, vm.name))
-    if len(alike) == 1:
-        target, name = alike[0]
-        draft.edge(host.target, target, f"the VM {name} of {target.host} is called as {host.name} is", certain=False)
-
-
-def _named(vm: Vm, host: HostFacts) -> bool:
     hostname = host.system.hostname.lower() if host.system is not None else ""
-    names = {host.name.lower(), hostname, hostname.partition(".")[0]}
-    return vm.name.lower() in names - {"", "localhost"}
+    alike = {host.name.lower(), hostname, hostname.partition(".")[0]} - {"", "localhost"}
+    ways = (
+        (
+            guests.by_mac,
+            {mac.lower() for mac in host.network.macs},
+            "an interface of {host} has {sign}, the hardware address of {vm}",
+        ),
+        (guests.by_address, set(names_of(host)), "{host} has the address {sign}, at which {vm} is reached"),
+        (guests.by_name, alike, "{host} is called {sign}, as {vm} is"),
+    )
+    for found, signs, why in ways:
+        fitting = {(target, sign) for sign in signs for target in found.get(sign, ()) if target.host != host.name}
+        if len({target for target, _ in fitting}) == 1:
+            target, sign = min(fitting)
+            reason = why.format(host=host.name, sign=sign, vm=f"the VM {target.name} of {target.host}")
+            draft.edge(host.target, target, reason, certain=found is not guests.by_name)
+            return

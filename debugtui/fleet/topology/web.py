@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from debugtui.config.nginx_names import nginx_files
 from debugtui.fleet.topology.draft import Draft
 from debugtui.fleet.topology.facts import Facts, HostFacts, netloc, target_of
-from debugtui.fleet.topology.places import Places, is_loopback
+from debugtui.fleet.topology.places import Places, is_address, is_loopback
 from debugtui.fleet.topology.things import upstream_target
+from debugtui.model.docker import Container
 from debugtui.model.nginx import Location, NginxReading, Server, Upstream
 from debugtui.model.source import Kind, SourceStatus
 from debugtui.model.target import EXTERNAL, Target
@@ -44,10 +45,15 @@ def _web(draft: Draft, host: HostFacts, facts: Facts, places: Places, status: So
         name = next((name for name, path in nginx_files(host.config).items() if path == wanted), "")
         _through(draft, facts, target, Target(host.name, Kind.NGINX.value, name), url, f"configured: nginx = {wanted}")
         return
-    found = places.resolve(host.name, *at)
+    for name in table.containers if table is not None else ():
+        below = Target(host.name, Kind.DOCKER.value, name)
+        draft.edge(target, below, f"configured: containers of {target} names {name}")
+    direct = table is not None and table.direct
+    found = places.resolve("" if direct else host.name, *at)
     outside = not found.places and found.local is None
     # A public name that nothing here resolves: the address is watched through this host, so its port is looked at.
-    guessed = places.at_port(host.name, at[1]) if outside else found.places
+    elsewhere = direct and is_loopback(at[0])
+    guessed = places.at_port(host.name, at[1]) if outside and not elsewhere else found.places
     for place in guessed:
         why, certain = f"{at[0]}:{at[1]} {place.says}", place.certain and not outside
         if place.target.kind == Kind.NGINX:
@@ -60,10 +66,10 @@ def _web(draft: Draft, host: HostFacts, facts: Facts, places: Places, status: So
     if found.local is not None:
         says = f"nothing that is watched is known to listen on port {at[1]} of {found.local}"
         below = draft.address(found.local, at[0], at[1], says)
-        draft.edge(target, below, f"{url} leads there")
+        draft.edge(target, below, f"{at[0]}:{at[1]} leads there")
         draft.edge(below, Target(found.local, Kind.SYSTEM.value), f"it is an address of {found.local}")
-    elif table is None or not table.direct:
-        draft.edge(target, host.target, f"{url} is reached through {host.name}", certain=False)
+    elif not direct:
+        draft.edge(target, host.target, f"{at[0]}:{at[1]} is reached through {host.name}", certain=False)
 
 
 def _through(
@@ -138,19 +144,20 @@ def _passes_to(location: Location) -> str:
 
 def _nginx(draft: Draft, host: HostFacts, places: Places, status: SourceStatus, reading: NginxReading) -> None:
     target = target_of(status)
+    within = places.inside(target)
     used = {_passes_to(location) for server in reading.servers for location in server.locations}
     for upstream in reading.upstreams:
         below = upstream_target(target, upstream.name)
         if upstream.name in used:
             draft.edge(target, below, f"a location passes to the upstream {upstream.name}")
-        _upstream(draft, host, places, below, upstream)
+        _upstream(draft, host, places, below, upstream, within)
     names = {upstream.name for upstream in reading.upstreams}
     for server, location in _passing(reading):
         at = address_of(location.to)
         if _passes_to(location) in names or at is None:
             continue
         why = f"location {location.path} of {' '.join(server.names) or '_'}: {at[0]}:{at[1]}"
-        _reach(draft, host, places, target, at, why)
+        _reach(draft, host, places, target, at, why, within=within)
     _certificates(draft, host, target, reading)
 
 
@@ -162,7 +169,9 @@ def _passing(reading: NginxReading) -> Iterator[tuple[Server, Location]]:
                 yield server, location
 
 
-def _upstream(draft: Draft, host: HostFacts, places: Places, target: Target, upstream: Upstream) -> None:
+def _upstream(
+    draft: Draft, host: HostFacts, places: Places, target: Target, upstream: Upstream, within: Container | None
+) -> None:
     for server in upstream.servers:
         at = address_of(server.address)
         if server.down or at is None:
@@ -174,7 +183,7 @@ def _upstream(draft: Draft, host: HostFacts, places: Places, target: Target, ups
         if server.container and container in draft.nodes and not places.resolve(host.name, *at).places:
             draft.edge(target, container, f"{why} is published by {server.container}")
         else:
-            _reach(draft, host, places, target, at, why, answers)
+            _reach(draft, host, places, target, at, why, answers, within)
 
 
 def _reach(
@@ -185,12 +194,25 @@ def _reach(
     at: tuple[str, int],
     why: str,
     state: NodeState = NodeState.UNKNOWN,
+    within: Container | None = None,
 ) -> None:
-    """Add what is behind an address that requests are passed to; the address itself where nothing watched is known there."""
-    found = places.resolve(host.name, *at)
-    for place in found.places:
+    """Add what is behind an address that requests are passed to; the address itself where nothing watched is known there.
+
+    Args:
+        draft: the topology so far.
+        host: of the nginx.
+        places: who is behind an address.
+        above: what passes requests.
+        at: host and port.
+        why: that it does.
+        state: whether the address accepts connections.
+        within: the container that the nginx runs in; None: on the host itself.
+    """
+    found = places.resolve(host.name, *at, within)
+    behind = found.places or (() if found.local or is_address(at[0]) else places.alike(host.name, at[0]))
+    for place in behind:
         draft.edge(above, place.target, f"{why} {place.says}", certain=place.certain)
-    if found.places:
+    if behind or found.inside:
         return
     if found.local is not None:
         says = "nothing that is watched is known to listen there"

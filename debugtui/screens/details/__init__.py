@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from debugtui.model.source import FleetView, Kind
-from debugtui.model.target import Target
+from debugtui.model.target import EXTERNAL, Target
 from debugtui.screens.details.base import DetailScreen
 
 
 def detail_screen(target: Target, view: FleetView) -> DetailScreen | None:
     """Return the screen of a target; None where nothing more is known of it."""
+    if target.host == EXTERNAL:
+        return None
     if target.kind == Kind.SYSTEM:
         from debugtui.screens.details.host import HostScreen
 
@@ -17,7 +19,7 @@ def detail_screen(target: Target, view: FleetView) -> DetailScreen | None:
         from debugtui.screens.details.postgres import PostgresScreen
 
         return PostgresScreen(target)
-    if target.kind == Kind.LIBVIRT and target.name:
+    if target.kind == Kind.LIBVIRT and target.name and not target.name.startswith("pool/"):
         from debugtui.screens.details.vm import VmScreen
 
         return VmScreen(target)
@@ -36,5 +38,5 @@ def detail_screen(target: Target, view: FleetView) -> DetailScreen | None:
     if target.kind == Kind.NGINX:
         from debugtui.screens.details.nginx import NginxScreen
 
-        return NginxScreen(target)
+        return NginxScreen(Target(target.host, Kind.NGINX, target.name.partition("/")[0]))
     return detail_screen(Target(target.host, Kind.SYSTEM), view)

@@ -79,9 +79,11 @@ def _hints(name: str, value: str, variables: Mapping[str, str]) -> Iterator[str]
         return
     urls = list(_URL.finditer(value))
     if urls:
-        for match in urls[:5]:
+        ends = (*(match.start() for match in urls[1:]), len(value))
+        for match, end in list(zip(urls, ends, strict=True))[:5]:
             scheme = _SCHEMES.get(match["scheme"].lower(), "")
-            yield from _of_url(scheme, match["rest"]) if scheme else ()
+            if scheme and "@" not in value[match.end() : end]:  # else a password goes on behind a space or a comma
+                yield from _of_url(scheme, match["rest"])
         return
     words = dict(_KEYWORD.findall(value))
     if "host" in words and ("dbname" in words or "port" in words):

@@ -11,7 +11,7 @@ import asyncpg
 from debugtui.config.redaction import redact
 from debugtui.model.postgres import Archiver, Index, Replica, ReplicationSlot, Setting, Statement, Table
 from debugtui.model.source import Problem
-from debugtui.model.text import clean
+from debugtui.model.text import clean, line
 from debugtui.sources.postgres import slow_queries
 from debugtui.sources.postgres.activity import QueryTexts, Row, short
 from debugtui.sources.postgres.bloat import bloat_bytes
@@ -200,12 +200,18 @@ async def _settings(session: Session, _texts: QueryTexts) -> tuple[Setting, ...]
     )
 
 
+async def _data_directory(session: Session, _texts: QueryTexts) -> str | None:
+    rows: Sequence[Row] = await session.fetch(slow_queries.DATA_DIRECTORY)
+    return line(rows[0]["path"], 1_024) if rows else None
+
+
 #: In the order in which they are read: what matters most in an incident first.
 FEATURES = (
     Feature("replicas", _replicas),
     Feature("slots", _slots),
     Feature("archiver", _archiver),
     Feature("settings", _settings),
+    Feature("data_directory", _data_directory),
     Feature("statements", _statements),
     Feature("tables", _tables),
     Feature("indexes", _indexes),

@@ -138,3 +138,6 @@ WHERE pending_restart
     OR (source NOT IN ('default', 'override', 'client', 'session') AND setting IS DISTINCT FROM boot_val)
 ORDER BY pending_restart DESC, name LIMIT {MOST_SETTINGS}
 """
+
+#: No row for who may not read all settings.
+DATA_DIRECTORY = "SELECT setting AS path FROM pg_settings WHERE name = 'data_directory' AND setting <> ''"

@@ -251,6 +251,7 @@ class PostgresSource:
             tables=part("tables"),
             indexes=part("indexes"),
             settings=part("settings"),
+            data_directory=part("data_directory"),
             slow_read_at=self._slow_at,
             gaps=self._gaps(server, picture),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -23,6 +23,7 @@ def parse_network(rows: Iterable[str]) -> HostNetwork:
     macs: dict[str, None] = {}
     neighbours: dict[tuple[str, str], None] = {}
     sockets: dict[object, Socket] = {}
+    machines: dict[int, str] = {}
     known = False
     for row in rows:
         word, _, rest = row.partition(" ")
@@ -36,7 +37,11 @@ def parse_network(rows: Iterable[str]) -> HostNetwork:
                 neighbours[address, line(mac.lower(), 32)] = None
         elif word == "sockets":
             known = True
-        elif word == "socket" and (socket := _socket(rest)) is not None:
+        elif word == "vm":
+            pid, _, name = rest.partition(" ")
+            if pid.isascii() and pid.isdigit() and len(pid) < 10:
+                machines[int(pid)] = line(name, 200)
+        elif word == "socket" and (socket := _socket(rest, machines)) is not None:
             sockets.setdefault(_key(socket) if socket.container else socket, socket)
     return HostNetwork(
         tuple(addresses)[:MOST],
@@ -62,7 +67,7 @@ def _from_hex(row: str) -> str:
     return _address(":".join(digits[at : at + 4] for at in range(0, 32, 4)))
 
 
-def _socket(row: str) -> Socket | None:
+def _socket(row: str, machines: Mapping[int, str]) -> Socket | None:
     words = row.split(" ", 5)
     if len(words) < 6:
         return None
@@ -71,15 +76,12 @@ def _socket(row: str) -> Socket | None:
     peer, peer_port = _split(other) if state != "LISTEN" else ("", 0)
     if not port or (state != "LISTEN" and not peer_port):
         return None
-    return Socket(
-        address,
-        port,
-        peer,
-        peer_port,
-        "" if program == "-" else line(program, 40),
-        int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else 0,
-        "" if container == "-" else line(container, 64),
-    )
+    program = "" if program == "-" else line(program, 40)
+    number = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else 0
+    inside = "" if container == "-" else line(container, 64)
+    # What a process in a container has in its arguments makes it no VM.
+    machine = machines.get(number, "") if program.startswith("qemu") and not inside else ""
+    return Socket(address, port, peer, peer_port, program, number, inside, machine)
 
 
 def _split(text: str) -> tuple[str, int]:

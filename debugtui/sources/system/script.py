@@ -59,6 +59,10 @@ if [ "$mode" = full ]; then
         FILENAME ~ /fib_trie$/ { if ($0 ~ /32 host LOCAL/) print "address", last; last = $2; next }
         FILENAME ~ /if_inet6$/ { print "inet6", $1; next }
         FNR > 1 && FNR < 2000 { print "neighbour", $1, $4 }' "$@"
+    { grep -aHo 'guest=[^,]*' /proc/[0-9]*/cmdline || grep -Ho 'guest=[^,]*' /proc/[0-9]*/cmdline; } 2>/dev/null |
+        head -n 2000 | while IFS=: read -r file name; do
+            pid=${file#/proc/}; echo "vm ${pid%/cmdline} ${name#guest=}"
+        done
     # Who holds a socket is told of processes that the login may look at; cgroups tell of everyone which container it is in.
     command -v ss >/dev/null 2>&1 && { echo sockets; { $limit ss -H -tnlp; $limit ss -H -tnp; } 2>/dev/null | awk '
         function container(pid,    file, row, count, parts, at, part) {
@@ -79,10 +83,13 @@ if [ "$mode" = full ]; then
         }
         ($1 == "LISTEN" || $1 == "ESTAB") && rows < 2000 {
             program = "-"; pid = 0; inside = "-"
-            if (match($0, /"[^"]*",pid=[0-9]+/)) {
-                split(substr($0, RSTART + 1, RLENGTH - 1), two, "\",pid=")
-                program = two[1]; pid = two[2]; inside = container(pid)
-                gsub(/[[:space:]]/, "_", program)
+            # From the end: a process may call itself x",pid=1
+            if (match($0, /",pid=[0-9]+,fd=[0-9]+\)+[ \t]*$/)) {
+                program = substr($0, 1, RSTART - 1)
+                sub(/^.*\("/, "", program)
+                gsub(/[^A-Za-z0-9_.:\/@+-]/, "_", program)
+                pid = substr($0, RSTART + 6) + 0
+                inside = container(pid)
             }
             if ($1 == "LISTEN" || inside != "-") { rows++; print "socket", $1, $4, $5, pid, inside, program }
         }'; }

@@ -1,0 +1,1 @@
+"""The topology: what hangs together how, and which service owns what."""
