@@ -123,7 +123,7 @@ def _container(target: Target, container: Container, rules: Rules) -> Iterator[F
         yield Finding(Severity.HIGH, "container_dead", target, "dead")
     elif container.state == "exited" and container.oom_killed:
         yield Finding(Severity.HIGH, "oom_killed", target, "ended: out of memory", since=container.finished_at)
-    elif container.state == "exited" and container.exit_code and container.restart_policy in ("always", "unless-stopped"):
+    elif container.state == "exited" and container.exit_code and container.restart_policy not in ("", "no"):
         # A policy that should have kept it running did not: someone stopped it, or the engine gave up.
         yield Finding(Severity.MEDIUM, "container_exited", target, f"ended with exit code {container.exit_code}")
     limit, used = container.memory_limit_bytes, container.memory_bytes

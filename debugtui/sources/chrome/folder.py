@@ -14,8 +14,8 @@ from debugtui.sources.chrome import processes
 _PREFIX = "dbgtui-chrome-"
 
 #: Most bytes of the path of the folder around them: the browser puts a socket deep in there (Linux takes 107, macOS 103), and
-#: ends without a word where its path is too long.
-_LONGEST = 45
+#: ends without a word where its path is too long. Our own folder takes 30, the browser's 45 (Chromium 120 and newer).
+_LONGEST = 28
 
 
 def parent() -> Path:

@@ -83,6 +83,15 @@ name = "alerts"
 url = "{lab.monitoring.alertmanager_url}"
 via = "{SECOND}"
 
+[[loki]]
+name = "logs"
+url = "{lab.loki.url}"
+
+[[grafana]]
+name = "boards"
+url = "{lab.grafana.url}"
+token = {{ env = "LAB_GRAFANA_TOKEN" }}
+
 [[services]]
 name = "shop"
 owner = "shop team"

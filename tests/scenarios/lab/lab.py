@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from debugtui.demo.grafana_emulator import EmulatedSource, GrafanaEmulator
 from debugtui.demo.groq_emulator import MODELS, GroqEmulator
+from debugtui.demo.loki_emulator import LokiEmulator
 from tests.scenarios.lab import configuration, sweep
 from tests.scenarios.lab.containers import Containers
 from tests.scenarios.lab.database import DATABASE, OWNER, Database
@@ -37,6 +39,7 @@ ROOT = Path(__file__).parents[3]
 HOST, SECOND = "kvm-07", "kvm-08"
 INTRANET, BATCH, MAIL = "intra-01", "batch-01", "mail-01"
 GROQ_KEY, MODEL = "gsk_lab0123456789abcdefghij", "llama-3.3-70b-versatile"
+GRAFANA_TOKEN = "glsa_of_the_emulator"
 #: Seconds for one run of the command line.
 RUN_LIMIT = 90.0
 
@@ -92,6 +95,8 @@ class Lab:
         self.site = Site(folder / "nginx")
         self.monitoring = Monitoring(folder / "monitoring", self.containers.api_port, self.containers.exporter_port)
         self.groq = GroqEmulator(keys=[GROQ_KEY])
+        self.loki = LokiEmulator()
+        self.grafana = GrafanaEmulator()
         self.sshd: SshServer | None = None
         self.second_sshd: SshServer | None = None
 
@@ -105,7 +110,9 @@ class Lab:
             (self.folder / name).mkdir()
         self.sshd = new_server(folder=self.folder / "ssh", port=lasting_port())
         self.second_sshd = new_server(folder=self.folder / "ssh2", port=lasting_port())
-        await self.groq.start(lasting_port())
+        for emulator in (self.groq, self.loki, self.grafana):
+            await emulator.start(lasting_port())
+        self.grafana.sources = self.datasources()
         await finished(
             asyncio.gather(
                 asyncio.to_thread(self.guests.start), asyncio.to_thread(self.containers.begin), self._start_database()
@@ -131,6 +138,8 @@ class Lab:
         for part in (
             self._stop_database,
             self.groq.stop,
+            self.loki.stop,
+            self.grafana.stop,
             self.monitoring.stop,
             self.site.stop,
             self.containers.close,
@@ -177,6 +186,7 @@ class Lab:
             "HOME": str(home),
             "XDG_STATE_HOME": str(state),
             "LAB_GROQ_KEY": GROQ_KEY,
+            "LAB_GRAFANA_TOKEN": GRAFANA_TOKEN,
             "PYTHONPATH": str(ROOT),
         }
 
@@ -202,6 +212,13 @@ class Lab:
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         return Run(process.returncode or 0, out.decode(), err.decode(errors="replace"), time.monotonic() - began)
+
+    def datasources(self) -> list[EmulatedSource]:
+        """What Grafana shows the figures of."""
+        return [
+            EmulatedSource("prom", "Prometheus", url=self.monitoring.url),
+            EmulatedSource("loki", "Loki", "loki", self.loki.url),
+        ]
 
     def fill_store(self) -> None:
         """Fill the file system on which the disk of `intra-01` lies, so that its next write fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.scenarios.lab.containers import API, THUMBS
 from tests.scenarios.lab.lab import Lab
 
 
@@ -12,3 +13,6 @@ async def break_(lab: Lab) -> None:
 
 async def heal(lab: Lab) -> None:
     lab.containers.start()
+    # The engine does not look after the health of containers that it finds running.
+    for name in (API, THUMBS):
+        lab.containers.put(name)
