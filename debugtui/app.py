@@ -420,7 +420,9 @@ class DebugTui(Console):
         if isinstance(self.screen, HelpScreen):
             return
         bound = {(binding.binding.id or "").partition(".")[0] for binding in self.screen.active_bindings.values()}
-        scopes = [scope for scope in ("main", "detail", "alerts", "monitoring", "runbook", "table", "log", "app") if scope in bound]
+        scopes = [
+            scope for scope in ("main", "detail", "alerts", "monitoring", "runbook", "table", "log", "app") if scope in bound
+        ]
         self.push_screen(HelpScreen(scopes, self.operator_keys, self.screen.HELP or ""))
 
     def action_pause(self) -> None:
