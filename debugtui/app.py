@@ -50,6 +50,8 @@ TICK = 0.5
 #: Frames waiting for the terminal above which nothing more is painted: on a slow link the queue is what the operator waits for.
 BACKLOG = 3
 REFRESH_RANGE = (0.5, 60.0)
+#: In the order in which help shows their keys.
+HELP_SCOPES = ("main", "detail", "alerts", "monitoring", "runbook", "table", "log", "app")
 
 _log = logging.getLogger(__name__)
 
