@@ -48,7 +48,7 @@ def config(
     """A host that is reached through a real sshd, with a real Redis and real journal files."""
     redis, ssh = make_redis("maxmemory 50mb"), make_ssh_server()
     redis.send_all([("LPUSH", "jobs:mail", "x")] * 1_500)
-    redis.send("LPUSH", b'odd "one"\\ \n', "x")
+    redis.send("LPUSH", b'odd "one"\\\nx', "x")
     journal_files.error(10, "api.service").error(5_000, "old.service")
     path = tmp_path / "config.toml"
     path.write_text(
@@ -115,8 +115,9 @@ def test_once_prints_valid_metrics_and_ends(config: Path) -> None:
     done = once(config)
     assert (done.returncode, done.stderr) == (0, "")
     families = {family.name: family for family in text_string_to_metric_families(done.stdout)}
-    samples = {tuple(sample.labels.values()): sample.value for sample in families["debugtui_queue_messages"].samples}
-    assert samples["kvm-01", "redis", "cache", "jobs:mail"] == 1_500
+    queues = {sample.labels["queue"]: sample for sample in families["debugtui_queue_messages"].samples}
+    assert queues["jobs:mail"].value == 1_500
+    assert queues["jobs:mail"].labels == {"host": "kvm-01", "kind": "redis", "server": "cache", "queue": "jobs:mail"}
     (alerts,) = (s.value for s in families["debugtui_alerts"].samples if s.labels["severity"] == "high")
     assert alerts >= 1
     assert families["debugtui_journal_error_lines"].samples[0].value == 1
@@ -153,7 +154,7 @@ def test_a_real_prometheus_scrapes_it(config: Path, tmp_path: Path) -> None:
             assert row["metric"]["server"] == "cache"
             assert ask("up")[0]["value"][1] == "1"
             odd = {one["metric"]["queue"] for one in ask("debugtui_queue_messages")}
-            assert odd == {"jobs:mail", 'odd "one"\\ \u240a'}
+            assert odd == {"jobs:mail", 'odd "one"\\\u240ax'}
         finally:
             prometheus.kill()
             prometheus.wait(10)

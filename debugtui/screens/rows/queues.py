@@ -74,7 +74,7 @@ def _redis(reading: RedisReading, view: FleetView) -> Iterator[tuple[str, Tone]]
     clients = f"{count(reading.clients)} clients, {count(reading.blocked_clients)} of them blocked"
     yield (
         f"Redis {reading.version}, {reading.role}, up {age(reading.uptime_s)}, {count(reading.ops_s)} commands/s, {clients}",
-        "",
+        "dim",
     )
     memory = f"memory {size(reading.memory_used_bytes)}{of}, {reading.memory_policy or UNKNOWN}"
     yield f"{memory}, {count(reading.evicted)} keys evicted", "bad" if used is not None and used > 90 else "dim"

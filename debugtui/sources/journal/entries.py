@@ -50,7 +50,7 @@ def entries(text: str) -> Iterator[Entry]:
             fields = json.loads(row)
             if isinstance(fields, dict):
                 yield _entry(fields)
-        except (ValueError, KeyError, OverflowError, OSError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
             continue
 
 
