@@ -73,6 +73,9 @@ class AlertBook:
         if not finding.raised and (finding.holds is None or entry is None):
             self._lose(entry)
             return
+        fresh = look.trust_of(origin, "") is Trust.READ
+        if finding.for_s and not fresh and (entry is None or entry.opened_at is None):
+            return  # an old reading proves no beginning, and nothing about how long it lasts
         if not finding.raised and entry is not None and entry.opened_at is None:
             self._forget(entry, now)  # between end and threshold: what had not lasted yet begins anew
             return
@@ -80,7 +83,7 @@ class AlertBook:
             entry = self._entries[key] = Entry.begin(finding, origin, now)
             self._gone.discard(key)
         else:
-            entry.proceed(finding, origin, now, fresh=look.trust_of(origin, "") is Trust.READ)
+            entry.proceed(finding, origin, now, fresh=fresh)
         if entry.opened_at is None and entry.lasted(finding.for_s):
             entry.opened_at = now.wall
             self.urgent = True
@@ -185,16 +188,21 @@ class AlertBook:
     def changes(self) -> Changes:
         """Return what has to be written down, and count it as written."""
         found = Changes(
-            tuple(entry.frozen() for entry in self._entries.values() if not entry.absent),
+            tuple(entry.frozen() for entry in self._entries.values() if entry.unwritten),
             tuple(self._gone),
             tuple(self._ended),
             tuple(self._voided),
         )
+        for entry in self._entries.values():
+            entry.unwritten = False
         self._gone, self._ended, self._voided, self.urgent = set(), [], set(), False
         return found
 
     def unwritten(self, changes: Changes) -> None:
         """Take changes back that could not be written: they are among the next ones."""
+        for held in changes.held:
+            if held.key in self._entries:
+                self._entries[held.key].unwritten = True
         self._gone |= {key for key in changes.gone if key not in self._entries}
         self._ended = [*changes.ended, *self._ended]
         self._voided |= set(changes.voided)

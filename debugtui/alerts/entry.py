@@ -28,6 +28,7 @@ class Entry:
         unknown_since: since when it cannot be seen whether it still holds; None: it was seen in the newest look.
         absent: nobody looked this time; the alert is remembered, and not told.
         sampled: when the newest value of the trail was taken.
+        unwritten: something changed since it was written down.
     """
 
     rule: str
@@ -48,6 +49,7 @@ class Entry:
     unknown_since: datetime | None = None
     absent: bool = False
     sampled: Moment | None = None
+    unwritten: bool = True
 
     @property
     def key(self) -> Key:
@@ -90,6 +92,7 @@ class Entry:
             self._last(elapsed(self.seen, now), finding, now)
         if fresh:
             self.seen = now
+        self.unwritten = True
         self.origin = origin
         self.absent, self.unknown_since, self.gone_s, self.gone_at = False, None, None, None
         self._grade(finding)
@@ -131,7 +134,7 @@ class Entry:
         if self.opened_at is None or clear_s <= 0:
             return True
         self.gone_s = 0.0 if self.gone_s is None or self.gone_at is None else self.gone_s + elapsed(self.gone_at, now)
-        self.gone_at = now
+        self.gone_at, self.unwritten = now, True
         return self.gone_s + _ALMOST >= clear_s
 
     def ended(self, now: Moment) -> Ended | None:
@@ -181,4 +184,5 @@ class Entry:
             deque(held.trail, maxlen=TRAIL),
             unknown_since=held.seen.wall,
             absent=True,
+            unwritten=False,
         )

@@ -214,6 +214,7 @@ def test_a_part_that_could_not_be_read_ends_no_alert() -> None:
 def test_what_nobody_looked_at_is_neither_told_nor_forgotten() -> None:
     world = World()
     world.disk(95)
+    assert len(world.book.changes().held) == 1
     elsewhere = FleetView(world.clock.now(), (HostView("other", "local", LinkStatus(LinkState.UP)),))
     assert world.book.update(elsewhere) == ()
     assert world.book.changes().held == ()

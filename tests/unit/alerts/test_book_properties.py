@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debugtui.alerts.book import AlertBook
 from debugtui.alerts.entry import GAP
 from debugtui.alerts.settings import Rules
 from debugtui.config.alert_rules import shipped
-from debugtui.model.alert_memory import Memory
+from debugtui.model.alert_memory import Held, Key, Memory
 from debugtui.model.alerts import Alert
 from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, LinkStatus, SourceStatus
 from tests.unit.fakes import START, FakeClock, filesystem, system_reading
@@ -57,6 +57,7 @@ class Run:
         self.clock.now = lambda: START + timedelta(seconds=self.clock.elapsed + self.wall)  # type: ignore[method-assign]
         self.book = self._new()
         self.sequence = 0
+        self.written: dict[Key, Held] = {}
         self.looks: list[tuple[float, float | None]] = []  # (time, CPU) of the fresh readings
 
     def _new(self) -> AlertBook:
@@ -65,8 +66,11 @@ class Run:
     def play(self, step: Step) -> list[Alert]:
         if step.restart:
             changes = self.book.changes()
+            self.written.update({held.key: held for held in changes.held})
+            for key in changes.gone:
+                self.written.pop(key, None)
             self.book = self._new()
-            self.book.restore(Memory(changes.held, changes.ended))
+            self.book.restore(Memory(tuple(self.written.values()), changes.ended))
         self.wall += step.jump
         self.clock.move(step.after)
         self.sequence += 1
@@ -96,6 +100,7 @@ class Run:
         return newest - begin if newest is not None and begin is not None else 0.0
 
 
+@settings(max_examples=300)
 @given(STEPS)
 def test_a_duration_is_never_cut_short_and_never_overlooked(steps: list[Step]) -> None:
     run, was_open = Run(), False
@@ -111,6 +116,7 @@ def test_a_duration_is_never_cut_short_and_never_overlooked(steps: list[Step]) -
         was_open = is_open
 
 
+@settings(max_examples=300)
 @given(STEPS)
 def test_an_alert_ends_only_when_a_fresh_figure_is_past_its_end(steps: list[Step]) -> None:
     run, was_open = Run(), False
@@ -128,6 +134,7 @@ def test_an_alert_ends_only_when_a_fresh_figure_is_past_its_end(steps: list[Step
         was_open = is_open
 
 
+@settings(max_examples=300)
 @given(STEPS)
 def test_there_is_one_alert_of_each_rule_and_target_and_its_severity_follows_the_figure(steps: list[Step]) -> None:
     run, severity = Run(), None
@@ -152,6 +159,7 @@ def test_there_is_one_alert_of_each_rule_and_target_and_its_severity_follows_the
         severity = disk.severity.value if disk is not None else None
 
 
+@settings(max_examples=300)
 @given(STEPS)
 def test_what_is_lost_is_unknown_and_what_is_read_is_not(steps: list[Step]) -> None:
     run = Run()

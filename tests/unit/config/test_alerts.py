@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def test_a_threshold_for_each_severity_and_a_duration_as_an_end() -> None:
     assert [(level.severity.value, level.threshold) for level in setting.levels] == [("critical", 95.0), ("high", 85.0)]
     assert setting.levels[1].clear == pytest.approx(85 * 88 / 90)
     assert setting.clear_s == 120.0
+
+
+MANUAL = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", re.findall(r"^```toml\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL))
+def test_the_examples_of_the_manual_load(example: str) -> None:
+    alerts = config_of(example).alerts
+    assert alerts.rules or alerts.own
 
 
 def test_a_whole_configuration_can_be_written_out_and_read_again() -> None:
