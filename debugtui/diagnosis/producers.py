@@ -69,6 +69,9 @@ _ENDED = frozenset({"crash_loop", "container_crashed", "container_exited", "cont
 #: Facts of a database that stand by themselves.
 _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 
+#: What databases and units feel of something else, though it is no fault of theirs.
+_SLOWED = frozenset({"statement_slow", "query_slow", "query_running", "long_query", "log_errors", "redis_loading"})
+
 #: Kinds that serve others and can be what a container or a route waits for.
 _SERVERS = frozenset({Kind.POSTGRES, Kind.REDIS, Kind.RABBITMQ, Kind.GROQ, Kind.DOCKER, Kind.LIBVIRT})
 #: What users see, or what stands right before it.
@@ -77,7 +80,7 @@ _FRONT = ROUTE | {Kind.NGINX}
 
 def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether one anomaly can lead to another, given how the things hang together."""
-    if below.rule in COMPANIONS:
+    if below.rule in COMPANIONS or (above.role is Role.SUPPORT and not _felt(above)):
         return False
     if below.rule == "container_remade" and not _since_then(below, above):
         return False
@@ -98,6 +101,11 @@ def _lately(below: Anomaly, above: Anomaly) -> bool:
 
 def _stopped(below: Anomaly) -> bool:
     return below.rule in ("container_not_running", "vm_stopped")
+
+
+def _felt(above: Anomaly) -> bool:
+    """Whether something that is no fault by itself is at least felt: what somebody stopped on purpose suffers from nothing."""
+    return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in _SLOWED
 
 
 def _since_then(below: Anomaly, above: Anomaly) -> bool:

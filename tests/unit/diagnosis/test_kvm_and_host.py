@@ -106,6 +106,13 @@ def test_a_full_disk_is_answered_by_what_is_known_to_take_its_space_and_by_nothi
     assert [name for name, *_ in answers(decided(world, looked=looked))] == ["system.vacuum_journal", "system.clean_packages"]
 
 
+def test_a_guest_that_was_shut_down_on_purpose_suffers_from_nothing() -> None:
+    off = vm("spare", "shut off", "shutdown", disks=(disk("/var/lib/spare.img"),))
+    world = view(host("n1", system(filesystems=(filesystem(99, "/var"),)), libvirt(off)))
+    found = decided(world, edges(("n1/libvirt/spare", "n1/system//var")))
+    assert found.findings[0].impact == ()
+
+
 def test_a_failed_unit_is_restarted() -> None:
     found = decided(view(host("n1", system(failed_units=("billing.service",)))))
     assert causes(found) == [("host", "n1/system/billing.service")]
