@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import chrome, keys, peers, poll, start, traffic, web_probe, widgets_speed
+from benchmarks import chrome, keys, merged_logs, peers, poll, start, traffic, web_probe, widgets_speed
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
     keys.main()
     poll.main()
     widgets_speed.main()
+    merged_logs.main()
     web_probe.main()
     chrome.main()
     peers.main()
