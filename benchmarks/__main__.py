@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import chrome, diagnosis, keys, peers, poll, start, traffic, web_probe, widgets_speed
+from benchmarks import chrome, diagnosis, keys, merged_logs, peers, poll, start, traffic, web_probe, widgets_speed
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
     poll.main()
     diagnosis.main()
     widgets_speed.main()
+    merged_logs.main()
     web_probe.main()
     chrome.main()
     peers.main()

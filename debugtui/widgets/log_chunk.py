@@ -7,13 +7,14 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from debugtui.model.logs import Level, LogLine
 from debugtui.widgets.log_spool import Spool
 
 #: The code of each level in one byte; higher is worse. A line that does not tell its level counts as `info` in a filter.
 CODES = {Level.DEBUG: 1, Level.UNKNOWN: 2, Level.INFO: 3, Level.WARNING: 4, Level.ERROR: 5}
+_CODE: dict[Level | None, int] = {None: 0, **CODES}
 LEVELS = {code: level for level, code in CODES.items()}
 #: The part of the byte that is the level; 0 there: not judged yet.
 LEVEL_BITS = 0x07
@@ -135,17 +136,18 @@ class Chunk:
         body.data += encoded
         times = [math.nan if line.at is None else line.at.timestamp() for line in lines]
         body.times.extend(times)
-        newest = self.newest
-        for at, mark in zip(times, marks, strict=True):
-            if at > newest and not mark & NOTE:
-                newest = at
-            body.order.append(newest)
-        self.newest = newest
-        self.levels += bytes(
-            [(0 if line.level is None else CODES[line.level]) | mark for line, mark in zip(lines, marks, strict=True)]
-        )
+        notes = [place for place, mark in enumerate(marks) if mark & NOTE] if any(marks) else []
+        told = times
+        if notes:
+            told = times.copy()
+            for place in notes:
+                told[place] = math.nan
+        body.order.extend(islice(accumulate(told, max, initial=self.newest), 1, None))  # max(x, NaN) is x
+        self.newest = body.order[-1]
+        levels = bytes([_CODE[line.level] for line in lines])
+        self.levels += bytes([level | mark for level, mark in zip(levels, marks, strict=True)]) if any(marks) else levels
         self.origins += origins
-        self.notes += [self.count + place for place, mark in enumerate(marks) if mark & NOTE]
+        self.notes += [self.count + place for place in notes]
         self.count += len(lines)
 
     def first_at(self, at: float) -> int:

@@ -70,11 +70,15 @@ class _Queue:
     def head_is_note(self) -> bool:
         return bool(self.notes) and self.offset + self.at in self.notes
 
-    def before_note(self, end: int) -> int:
-        """Return where to end before the next note, since that is given out by itself."""
-        if not self.notes:
-            return end
-        return min([end, *(number - self.offset for number in self.notes if number > self.offset + self.at)])
+    @property
+    def note_key(self) -> float:
+        """The key of the next note."""
+        return self.keys[min(self.notes) - self.offset]
+
+    def end(self, below: float, upto: float) -> int:
+        """Return the place behind the lines whose key is less than `below` and at most `upto`, and before the next note."""
+        end = min(bisect_left(self.keys, below, self.at), bisect_right(self.keys, upto, self.at))
+        return min(end, min(self.notes) - self.offset) if self.notes else end
 
     def due(self, moment: float) -> float:
         """Return the newest key among the lines that were there at `moment`; -inf where none of them still waits."""
@@ -92,8 +96,8 @@ class _Queue:
             del self.lines[: self.at]
             self.offset += self.at
             self.at = 0
-            if self.notes:
-                self.notes = {place for place in self.notes if place >= self.offset}
+        if self.notes:
+            self.notes = {place for place in self.notes if place >= self.offset + self.at}
 
 
 class Merger:
@@ -161,52 +165,78 @@ class Merger:
 
     def _merge(self, below: float, upto: float, most: int) -> Merged:
         """Give out the lines whose key is less than `below` and at most `upto`, in order."""
+        out = _Out()
+        while len(out.lines) < most:
+            note = min((queue.note_key for queue in self._queues if queue.notes), default=math.inf)
+            if self._give(out, below, min(upto, note), most - len(out.lines)):
+                continue
+            if not self._give_note(out, below):
+                break
+        return Merged(out.lines, bytes(out.origins), frozenset(out.late), frozenset(out.notes))
+
+    def _give(self, out: _Out, below: float, upto: float, most: int) -> int:
+        """Give out some lines in order; return how many. Equal times are in the order of the origins."""
+        ends = [queue.end(below, upto) for queue in self._queues]
+        waiting = [end - queue.at for queue, end in zip(self._queues, ends, strict=True)]
+        share = max(1, most // max(1, sum(1 for count in waiting if count)))
+        if max(waiting, default=0) > share:
+            # Only what is earlier than all that is left behind may go: as much of each as keeps the whole within `most`.
+            cut = min(queue.keys[queue.at + share] for queue, count in zip(self._queues, waiting, strict=True) if count > share)
+            ends = [bisect_left(queue.keys, cut, queue.at, end) for queue, end in zip(self._queues, ends, strict=True)]
+            if all(end == queue.at for queue, end in zip(self._queues, ends, strict=True)):
+                return self._give_moment(out, cut, below, upto, most)
+        return self._sorted(out, ends)
+
+    def _give_moment(self, out: _Out, moment: float, below: float, upto: float, most: int) -> int:
+        """Give out lines of one time, of the first origin that has some: more than fit came at that moment."""
+        place = next(place for place, queue in enumerate(self._queues) if len(queue) and queue.head == moment)
+        queue = self._queues[place]
+        end = min(bisect_right(queue.keys, moment, queue.at), queue.end(below, upto), queue.at + most)
+        return self._sorted(out, [end if at == place else one.at for at, one in enumerate(self._queues)])
+
+    def _sorted(self, out: _Out, ends: list[int]) -> int:
+        """Give out each origin's lines up to its place in `ends`: runs that are in order, merged by a sort that knows runs."""
+        keys: list[float] = []
         lines: list[LogLine] = []
         origins = bytearray()
-        late: set[int] = set()
-        notes: set[int] = set()
-        while len(lines) < most:
-            chosen, second, rival = self._least()
-            if chosen < 0:
-                break
-            queue = self._queues[chosen]
-            note = queue.head_is_note
-            if queue.head >= below or (queue.head > upto and not note):
-                break
-            if note:
-                notes.add(len(lines))
-                lines.append(queue.lines[queue.at])
-                origins.append(chosen)
-                queue.take(queue.at + 1)
-                continue
-            end = bisect_left(queue.keys, below, queue.at)
-            end = min(end, bisect_right(queue.keys, upto, queue.at), queue.at + most - len(lines))
-            # Where another has the same time, the origins' own order decides.
-            cut = bisect_right if chosen < rival else bisect_left
-            end = min(end, max(cut(queue.keys, second, queue.at), queue.at + 1))
-            place = len(lines)
-            end = queue.before_note(end)
-            if queue.head < self._given:
-                end = min(end, bisect_left(queue.keys, self._given, queue.at))
-                late.update(range(place, place + end - queue.at))
-            else:
-                self._given = queue.keys[end - 1]
-            lines += queue.lines[queue.at : end]
-            origins += bytes((chosen,)) * (end - queue.at)
-            queue.take(end)
-        return Merged(lines, bytes(origins), frozenset(late), frozenset(notes))
+        for place, (queue, end) in enumerate(zip(self._queues, ends, strict=True)):
+            if end > queue.at:
+                keys += queue.keys[queue.at : end]
+                lines += queue.lines[queue.at : end]
+                origins += bytes((place,)) * (end - queue.at)
+                queue.take(end)
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        first = len(out.lines)
+        out.lines += [lines[place] for place in order]
+        out.origins += bytes([origins[place] for place in order])
+        if order:
+            if keys[order[0]] < self._given:
+                late = sum(1 for key in keys if key < self._given)
+                out.late.update(range(first, first + late))
+            self._given = max(self._given, keys[order[-1]])
+        return len(order)
 
-    def _least(self) -> tuple[int, float, int]:
-        """Return the origin with the earliest line (-1: none waits), the earliest time of another, and which that is."""
-        chosen, rival = -1, -1
-        first = second = math.inf
-        for place, queue in enumerate(self._queues):
-            if not len(queue):
-                continue
-            head = queue.head
-            if chosen < 0 or head < first:
-                rival, second = chosen, first
-                chosen, first = place, head
-            elif rival < 0 or head < second:
-                rival, second = place, head
-        return chosen, second, rival
+    def _give_note(self, out: _Out, below: float) -> bool:
+        """Give out a note whose turn it is: nothing that waits is earlier."""
+        heads = [(queue.head, place) for place, queue in enumerate(self._queues) if len(queue)]
+        if not heads:
+            return False
+        head, place = min(heads)
+        queue = self._queues[place]
+        if not queue.head_is_note or head >= below:
+            return False
+        out.notes.add(len(out.lines))
+        out.lines.append(queue.lines[queue.at])
+        out.origins.append(place)
+        queue.take(queue.at + 1)
+        return True
+
+
+class _Out:
+    """What is given out."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.origins = bytearray()
+        self.late: set[int] = set()
+        self.notes: set[int] = set()
