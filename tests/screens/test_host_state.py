@@ -53,20 +53,23 @@ async def test_each_tab_has_its_picture(name: str, target: str, opened: Opened, 
 
 
 @pytest.mark.parametrize(
-    ("target", "tab", "row"),
+    ("target", "tab", "row", "repair", "source"),
     [
-        ("kvm-01/redis/cache/jobs:mail", "queues", "redis/cache/jobs:mail"),
-        ("kvm-01/rabbitmq/mq/shop/mails", "queues", "rabbitmq/mq/shop/mails"),
-        ("kvm-01/journal/cron.service", "journal", "error/cron.service"),
-        ("kvm-01/backup/coach", "backups", "coach"),
+        ("kvm-01/redis/cache/jobs:mail", "queues", "redis/cache/jobs:mail", "kvm-01/system", "cache"),
+        ("kvm-01/rabbitmq/mq/shop/mails", "queues", "rabbitmq/mq/shop/mails", "kvm-01/system", "mq"),
+        ("kvm-01/journal/cron.service", "journal", "error/cron.service", "kvm-01/system/cron.service", "journal"),
+        ("kvm-01/backup/coach", "backups", "coach", "kvm-01/postgres/coach", "coach"),
     ],
 )
-async def test_an_alerts_target_opens_the_host_at_that_row(target: str, tab: str, row: str, opened: Opened) -> None:
+async def test_an_alerts_target_opens_the_host_at_that_row(
+    target: str, tab: str, row: str, repair: str, source: str, opened: Opened
+) -> None:
     async with opened(world=FULL) as pilot:
         screen = await go(pilot, target)
         assert screen.tab == tab
         assert screen.query_one(f"#table-{tab}", LineTable).cursor_key == row
-        assert str(screen.repair_target()) == "kvm-01/system"
+        assert str(screen.repair_target()) == repair
+        assert screen.opened_source == ("kvm-01", target.split("/")[1], source)
 
 
 async def test_a_host_without_such_sources_has_no_such_tabs(opened: Opened) -> None:

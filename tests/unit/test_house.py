@@ -16,7 +16,20 @@ from debugtui.model.actions import ACTIONS, BY_ID
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "debugtui"
-HEAVY = {"asyncssh", "aiodocker", "aiohttp", "asyncpg", "libvirt", "pydantic", "keyring", "httpx", "groq", "cryptography"}
+HEAVY = {
+    "asyncssh",
+    "aiodocker",
+    "aiohttp",
+    "asyncpg",
+    "libvirt",
+    "pydantic",
+    "keyring",
+    "httpx",
+    "groq",
+    "cryptography",
+    "redis",
+    "prometheus_client",
+}
 #: What the heavy modules share and the first frame needs: contracts without libraries.
 LIGHT = [
     *(f"model.{path.stem}" for path in sorted((PACKAGE / "model").glob("[!_]*.py"))),

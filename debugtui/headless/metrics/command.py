@@ -82,7 +82,7 @@ async def _print(config: Config) -> int:
     exposition = Exposition()
     try:
         await read_once(fleet)
-        _look(fleet, AlertBook(), exposition)
+        await _look(fleet, AlertBook(), exposition)
     finally:
         await fleet.close_sources()
         await fleet.stop()
@@ -91,9 +91,9 @@ async def _print(config: Config) -> int:
     return 0
 
 
-def _look(fleet: Fleet, book: AlertBook, exposition: Exposition) -> None:
+async def _look(fleet: Fleet, book: AlertBook, exposition: Exposition) -> None:
     view = fleet.view()
-    exposition.samples = collect(view, book.update(view))
+    exposition.samples = await asyncio.to_thread(collect, view, book.update(view))
 
 
 async def _serve(config: Config, address: str, port: int) -> int:
@@ -110,7 +110,7 @@ async def _serve(config: Config, address: str, port: int) -> int:
         try:
             await fleet.start()
             while True:
-                _look(fleet, book, exposition)
+                await _look(fleet, book, exposition)
                 await asyncio.sleep(EVERY_S)
         finally:
             await fleet.stop()

@@ -15,10 +15,10 @@ from debugtui.model.logs import LogLine
 from debugtui.model.source import FleetView, Kind, Problem, SourceStatus
 from debugtui.model.target import Target
 from debugtui.screens.details.base import table_of
-from debugtui.screens.details.host import EVENTS, event_rows
 from debugtui.screens.details.texts import TextScreen
 from debugtui.screens.rows.common import seconds_since, tone_of_percent
 from debugtui.screens.rows.containers import state_cell
+from debugtui.screens.rows.stores import EVENTS, event_rows
 from debugtui.sources.base import SourceError
 from debugtui.sources.loglines import level_of
 from debugtui.themes.tones import Tone

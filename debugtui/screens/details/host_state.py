@@ -29,6 +29,9 @@ _ROWS: dict[str, Callable[[HostView, FleetView], list[Row]]] = {
     "backups": backups.backup_rows,
 }
 
+#: The kinds of which a host may have several sources: a target's name begins with the source's.
+NAMED = frozenset({Kind.REDIS, Kind.RABBITMQ, Kind.BACKUP})
+
 
 def tab_of(kind: str) -> str:
     """Return the tab on which the sources of a kind stand; empty: none of these."""
@@ -53,6 +56,19 @@ def paint_state(table: LineTable, name: str, host: HostView, view: FleetView, wa
     table.empty_text = empty_words(statuses, kinds[0], nothing)
     table.set_rows(_ROWS[name](host, view))
     return bool(wanted) and table.move_to(wanted)
+
+
+def repair_of(host: str, name: str, table: LineTable) -> Target | None:
+    """Return what may repair the row under the cursor: the unit that failed, the database without a backup; None: nothing."""
+    row = table.cursor_row
+    if row is None or row.heading or row.indent:
+        return None
+    what = str(row.cells[0])
+    if name == "backups":
+        return Target(host, Kind.POSTGRES, what)
+    if name == "journal" and what.endswith(".service"):
+        return Target(host, Kind.SYSTEM, what)
+    return None
 
 
 def row_key(target: Target) -> str:
