@@ -14,7 +14,7 @@ from debugtui.widgets.log_spool import Spool
 
 #: The code of each level in one byte; higher is worse. A line that does not tell its level counts as `info` in a filter.
 CODES = {Level.DEBUG: 1, Level.UNKNOWN: 2, Level.INFO: 3, Level.WARNING: 4, Level.ERROR: 5}
-_CODE: dict[Level | None, int] = {None: 0, **CODES}
+_CODE: dict[Level | None, int] = {None: 0, **{level: CODES[level] for level in Level}}
 LEVELS = {code: level for level, code in CODES.items()}
 #: The part of the byte that is the level; 0 there: not judged yet.
 LEVEL_BITS = 0x07

@@ -50,7 +50,7 @@ class DockerOrigin:
             return
         yield []
         # The engine does not tell where what was there ends: it is asked a second time, from a little before that on.
-        again = overlap.resume() or since or datetime.now(UTC)
+        again = overlap.again() or since or datetime.now(UTC)
         async for batch in self._source.logs(self.target.name, tail=None, since=again, follow=True):
             fresh = inside(overlap.fresh(batch), None, until)
             if fresh:

@@ -34,7 +34,7 @@ class Overlap:
         wanted = self._newest - SPAN
         return wanted if self._floor is None else max(wanted, self._floor)
 
-    def resume(self) -> datetime | None:
+    def again(self) -> datetime | None:
         """Prepare for the second reading, and return `since`."""
         since = self.since
         self._again = Counter(line for line in self._recent if line.at is not None and since is not None and line.at >= since)

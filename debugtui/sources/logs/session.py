@@ -141,7 +141,7 @@ class LogSession:
             await asyncio.sleep(pause)
             pause = min(LONGEST_S, 2 * pause)
             # A log that brought nothing yet is read from its beginning; else from a little before its newest line.
-            newest = overlap.resume()
+            newest = overlap.again()
             since, tail = (newest, None) if newest is not None else (wanted.since, wanted.tail)
             if status.state is OriginState.ENDED:
                 pause = min(pause, 2 * AGAIN_S)

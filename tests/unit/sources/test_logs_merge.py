@@ -202,12 +202,12 @@ def test_a_log_that_is_read_again_after_a_break_brings_every_line_once(log: list
     read = 0
     for _ in range(data.draw(st.integers(0, 4))):
         cut = data.draw(st.integers(read, len(lines)))
-        since = overlap.resume()
+        since = overlap.again()
         again = [one for one in lines[:cut] if since is None or one.at >= since]
         for start in range(0, len(again), 3):
             out += overlap.fresh(again[start : start + 3])
         read = cut
-    since = overlap.resume()
+    since = overlap.again()
     out += overlap.fresh([one for one in lines if since is None or one.at >= since])
     assert out == lines
 
@@ -216,7 +216,7 @@ def test_a_flood_is_remembered_as_far_as_there_is_room_and_read_again_from_there
     overlap = Overlap()
     flood = [line(number / 1_000_000, str(number)) for number in range(50_000)]
     assert overlap.fresh(flood) == flood
-    since = overlap.resume()
+    since = overlap.again()
     assert since is not None
     assert since > flood[29_000].at
     again = [one for one in flood if one.at >= since]
