@@ -11,6 +11,7 @@ from debugtui.diagnosis.decide import ENOUGH, finding_of
 from debugtui.diagnosis.explain import Root, explain
 from debugtui.diagnosis.found import Seen, anomalies_of
 from debugtui.diagnosis.looked import Looked
+from debugtui.diagnosis.own.moved import with_moved
 from debugtui.diagnosis.own.pressure import with_processes
 from debugtui.diagnosis.own.witnesses import without_contradicted
 from debugtui.diagnosis.reach import Reach
@@ -48,6 +49,7 @@ def diagnose(
     reach = Reach(topology or Topology(moment))
     anomalies = with_processes(anomalies_of(view, history), seen.processes)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
+    anomalies = with_moved(anomalies, view, reach)
     changes = changes_of(view, executions)
     around = Surroundings(view, reach, seen.spaces)
     roots = [root for root in explain(anomalies, reach, seen.clues) if _may_be_called(root, view)]

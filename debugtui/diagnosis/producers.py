@@ -66,6 +66,8 @@ LATELY = timedelta(minutes=15)
 _STORAGE = frozenset({"disk", "inodes", "pool_full", "pool_inactive"})
 _LOCKS = frozenset({"lock_chain", "lock_wait", "commits_wait", "prepared_transaction"})
 _ENDED = frozenset({"crash_loop", "container_crashed", "container_exited", "container_failed_start", "unhealthy"})
+#: What makes things slow, and neither ends them nor turns connections away.
+_BUSY = frozenset({"cpu", "overload"})
 #: Facts of a database that stand by themselves.
 _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 
@@ -89,7 +91,7 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return False
     if above.role is Role.CAUSE:
         return _cause(below, above, relation)
-    if below.aspect not in LEADS[above.aspect]:
+    if below.aspect not in LEADS[above.aspect] or (below.rule in _BUSY and not _feels_slow(above)):
         return False
     return _answer(below, above, relation) and _near(below, above, relation)
 
@@ -97,6 +99,11 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
 def _lately(below: Anomaly, above: Anomaly) -> bool:
     """Whether something ended so shortly before that it may be what is missed now."""
     return below.since is not None and above.at - below.since < LATELY
+
+
+def _feels_slow(above: Anomaly) -> bool:
+    """Whether it may be slowness that is felt: an answer that comes late, or not in time."""
+    return above.aspect is Aspect.SLOW or above.fact("fault") == "timeout" or above.fact("status") in ("503", "504")
 
 
 def _stopped(below: Anomaly) -> bool:

@@ -79,6 +79,8 @@ class Reach:
         """Return how the thing of one anomaly rests on the other's, and why; None where nothing says so."""
         if above.node == below.node or (above.target == below.target):
             return Relation.SAME, ""
+        if _looked_for(above, below):
+            return Relation.EDGE, f"{above.node} looks for it there"
         if above.fact("instances"):
             return self._watched(above, below)
         if above.rule.startswith("queue_") and above.node in self.below(below.node):
@@ -116,6 +118,12 @@ class Reach:
     def kinds_below(self, anomaly: Anomaly) -> frozenset[str]:
         """Return the kinds of things that it is known to rest on."""
         return frozenset(target.kind for target in self.of(anomaly))
+
+
+def _looked_for(above: Anomaly, below: Anomaly) -> bool:
+    """Whether one thing looks for the other at an address where that is no more."""
+    wanted = {one for name in ("addresses", "instances") for one in above.fact(name).split(",") if one}
+    return bool(wanted & set(below.fact("expected").split(",")))
 
 
 def _is_path(name: str) -> bool:

@@ -1,0 +1,115 @@
+"""A container that was made anew and listens somewhere else now: what looks for it finds nobody, and is not at fault itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
+from debugtui.diagnosis.own.making import anomaly, span
+from debugtui.diagnosis.reach import Reach
+from debugtui.model.docker import Container, DockerReading
+from debugtui.model.nginx import NginxReading
+from debugtui.model.source import FleetView, HostView, Kind
+from debugtui.model.system import Socket, SystemReading
+from debugtui.model.target import Target
+
+_PUBLISHED = re.compile(r":(\d{1,5})->")
+
+
+def with_moved(anomalies: Sequence[Anomaly], view: FleetView, reach: Reach) -> tuple[Anomaly, ...]:
+    """Return the anomalies, and one for each container that is known to have moved away from where it is looked for."""
+    found: dict[Target, Anomaly] = {}
+    troubled = {one.node for one in anomalies if one.target.kind == Kind.DOCKER}
+    for seeker in anomalies:
+        if seeker.rule != "nginx_upstream" or seeker.fact("partly"):
+            continue
+        host = next((one for one in view.hosts if one.name == seeker.target.host), None)
+        moved = _moved(seeker, host, reach, troubled, _looked_for(view)) if host is not None else None
+        if moved is not None:
+            found.setdefault(moved.target, moved)
+    return (*anomalies, *(found[target] for target in sorted(found, key=str)))
+
+
+def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target], looked_for: set[int]) -> Anomaly | None:
+    """Return the one container that has to be meant: made after the configuration, well, and where nobody looks for it."""
+    changed = next((one.config_changed_at for one in _nginx(host, seeker.target)), None)
+    addresses = [one for one in seeker.fact("addresses").split(",") if one]
+    sockets = _sockets(host)
+    if changed is None or not addresses or not sockets:
+        return None
+    below = reach.of(seeker)
+    free = []
+    for container in _containers(host):
+        target = Target(host.name, Kind.DOCKER, container.name)
+        ports = _ports(container, sockets)
+        newer = container.created_at is not None and container.created_at > changed
+        if newer and container.state == "running" and target not in troubled and ports and not ports & looked_for:
+            free.append((target, container, ports))
+    known = [one for one in free if one[0] in below]
+    named = [one for one in free if one[1].service and one[1].service == seeker.target.name.rpartition("/")[2]]
+    for candidates in (known, named, free):
+        if len(candidates) == 1:
+            return _anomaly(*candidates[0], addresses, seeker)
+        if candidates:
+            return None
+    return None
+
+
+def _anomaly(target: Target, container: Container, ports: set[int], addresses: Sequence[str], seeker: Anomaly) -> Anomaly:
+    where = ", ".join(str(port) for port in sorted(ports)[:3])
+    made = _ago(container.created_at, seeker.at)
+    return anomaly(
+        "container_moved", target, Aspect.CONFIG, Role.CAUSE,
+        f"{container.name} was made anew {made} and listens at {where}; it is looked for at {', '.join(addresses[:3])}",
+        reading=f"containers[{container.name}].created_at", at=seeker.at, since=container.created_at, points=66,
+        severity=seeker.severity, expected=",".join(addresses), image=container.image,
+        title=f"{container.name} listens at {where} since it was made anew; it is looked for at {', '.join(addresses[:3])}",
+    )  # fmt: skip
+
+
+def _ago(then: datetime | None, now: datetime) -> str:
+    return f"{span((now - then).total_seconds())} ago" if then is not None else ""
+
+
+def _looked_for(view: FleetView) -> set[int]:
+    """Return the ports that some nginx passes requests to with success: who listens there has not moved."""
+    found = set()
+    for host in view.hosts:
+        for status in host.of_kind(Kind.NGINX):
+            if isinstance(status.reading, NginxReading):
+                for upstream in status.reading.upstreams:
+                    found |= {_port(one.address) for one in upstream.servers if one.answers}
+    return found
+
+
+def _port(address: str) -> int:
+    text = address.rpartition(":")[2]
+    return int(text) if text.isascii() and text.isdigit() else 80
+
+
+def _ports(container: Container, sockets: Sequence[Socket]) -> set[int]:
+    """Return where a container can be reached: the sockets of its own processes, and the ports that it publishes."""
+    own = {one.port for one in sockets if one.container == container.id and not one.peer_port and one.open}
+    published = {int(match[1]) for port in container.ports if (match := _PUBLISHED.search(port)) is not None}
+    return own | published
+
+
+def _sockets(host: HostView) -> tuple[Socket, ...]:
+    for status in host.of_kind(Kind.SYSTEM):
+        if isinstance(status.reading, SystemReading) and status.reading.network is not None:
+            return status.reading.network.sockets or ()
+    return ()
+
+
+def _containers(host: HostView) -> Iterator[Container]:
+    for status in host.of_kind(Kind.DOCKER):
+        if isinstance(status.reading, DockerReading):
+            yield from status.reading.containers
+
+
+def _nginx(host: HostView, target: Target) -> Iterator[NginxReading]:
+    for status in host.of_kind(Kind.NGINX):
+        if status.name == target.name.partition("/")[0] and isinstance(status.reading, NginxReading):
+            yield status.reading
