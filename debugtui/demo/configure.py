@@ -22,6 +22,7 @@ def configuration(layout: Layout, ports: Mapping[str, int]) -> Config:
             address=f"ssh://{USER}@127.0.0.1:{ports[host.name]}",
             identity=layout.identity,
             known_hosts=layout.known_hosts,
+            journal=False,  # its hosts have no systemd
             jump="none",  # whatever the user's own ssh configuration says of all hosts
             libvirt=f"test://{layout.node(host.name)}",
             docker=f"unix://{layout.docker(host.name)}",

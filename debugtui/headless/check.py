@@ -26,7 +26,7 @@ from debugtui.headless.asker import terminal_asker
 from debugtui.model.alerts import Alert, Severity, alert_json
 from debugtui.model.clock import SystemClock
 from debugtui.model.jsonable import jsonable
-from debugtui.model.source import FleetView, Freshness, HostView, LinkState, SourceStatus
+from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, SourceStatus
 
 #: A link that does not stand after this many seconds counts as unreadable.
 CONNECT_LIMIT = 20.0
@@ -185,12 +185,17 @@ def document(view: FleetView, alerts: tuple[Alert, ...], status: Status) -> dict
                     "state": host.link.state.value,
                     "error": redact(str(host.link.problem)) if host.link.problem else None,
                 },
-                "sources": [_source(source) for source in host.sources],
+                "sources": [_source(source) for source in _listed(host)],
             }
             for host in view.hosts
         ],
         "alerts": [alert_json(alert) for alert in alerts],
     }
+
+
+def _listed(host: HostView) -> list[SourceStatus]:
+    """Return the sources that are told of: a journal that was looked for on a host that has none is no source of it."""
+    return [one for one in host.sources if one.kind is not Kind.JOURNAL or one.freshness is not Freshness.OFF]
 
 
 def _source(status: SourceStatus) -> dict[str, object]:
@@ -216,7 +221,7 @@ def report(view: FleetView, alerts: tuple[Alert, ...], status: Status) -> Iterat
     for host in view.hosts:
         problem = f"  {redact(str(host.link.problem))}" if host.link.problem else ""
         yield f"{host.name}  link {host.link.state.value}{problem}"
-        for source in host.sources:
+        for source in _listed(host):
             took = f"{source.took_ms:.0f} ms" if source.took_ms is not None else "-"
             note = f"  {redact(str(source.problem))}" if source.problem else ""
             yield f"  {source.name:<16}  {source.freshness.value:<5}  {took:>8}{note}"

@@ -299,7 +299,7 @@ async def test_a_replica_that_lost_its_primary_is_seen_from_both_sides(make_redi
     primary.send("LPUSH", "jobs", "x")
     replica = make_redis(f"replicaof {HOST} {primary.port}", "replica-serve-stale-data no")
     end = time.monotonic() + 20
-    while b"master_link_status:up" not in replica.send("INFO", "replication") and time.monotonic() < end:
+    while b"state=online" not in primary.send("INFO", "replication") and time.monotonic() < end:
         await asyncio.sleep(0.05)
     above, below = await read(primary.url, "jobs"), await read(replica.url, "jobs")
     assert [one.state for one in above.replicas] == ["online"]

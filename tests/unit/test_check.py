@@ -119,3 +119,11 @@ def test_an_unknown_host_is_said_with_the_known_ones(tmp_path: Path) -> None:
     result = run_check(config, "--host", "kvm-1")
     assert result.exit_code == 2
     assert "there are: kvm-01" in result.stderr
+
+
+def test_a_journal_that_a_host_does_not_have_is_not_listed() -> None:
+    seen = view_of(None, kind=Kind.JOURNAL, freshness=Freshness.OFF, problem=Problem("no journal files were found"))
+    listed = json.loads(json.dumps(document(seen, (), judge(seen, ()))))["hosts"][0]["sources"]
+    assert listed == []
+    assert len(list(report(seen, (), Status.OK))) == 2
+    assert judge(seen, ()) is Status.OK
