@@ -94,7 +94,8 @@ class LogCatalogue:
         if wanted is not False and not off:
             directory = wanted if isinstance(wanted, str) else ""
             target = Target(host.name, Kind.JOURNAL, unit)
-            yield JournalOrigin(self._fleet.link(host.name), target, directory=directory, unit=unit)
+            link = self._fleet.link(host.name)
+            yield JournalOrigin(link, target, directory=directory, unit=unit, named=wanted is not None or bool(unit))
 
     def _nginx(self, status: SourceStatus) -> Iterator[LogOrigin]:
         from debugtui.sources.logs.nginx import NginxOrigin

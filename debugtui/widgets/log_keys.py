@@ -116,6 +116,21 @@ class LogKeys(ScrollView):
         return self._state.filter.error
 
     @property
+    def search_text(self) -> str:
+        """What is searched for."""
+        return self._state.search.text
+
+    @property
+    def search_error(self) -> str:
+        """Why the search is not valid."""
+        return self._state.search.error
+
+    @property
+    def search_counts(self) -> tuple[int, int]:
+        """Which match the cursor stands at or after (0 before the first), and how many are found so far."""
+        return self._state.search_counts
+
+    @property
     def counts(self) -> tuple[int, int]:
         """Lines shown, and lines held."""
         return self._state.count, len(self._state.store)

@@ -155,21 +155,6 @@ class LogView(LogKeys, can_focus=True):
         return self._state.store.dropped
 
     @property
-    def search_text(self) -> str:
-        """What is searched for."""
-        return self._state.search.text
-
-    @property
-    def search_error(self) -> str:
-        """Why the search is not valid."""
-        return self._state.search.error
-
-    @property
-    def search_counts(self) -> tuple[int, int]:
-        """Which match the cursor stands at or after (0 before the first), and how many are found so far."""
-        return self._state.search_counts
-
-    @property
     def level_floor(self) -> Level | None:
         """Lines of this level and worse are shown; None for all."""
         return self._state.floor

@@ -29,7 +29,9 @@ _FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_SYSTEMD_UNI
 _SCRIPT = 'most=$1; shift; LC_ALL=C journalctl --no-pager "$@" | head -c "$most"'
 _LEVELS = (*(Level.ERROR,) * 4, Level.WARNING, Level.INFO, Level.INFO, Level.DEBUG)
 _CURSOR = re.compile(r"[\w=;+/-]{1,400}", re.ASCII)
-_ABSENT = re.compile(r"journalctl: (?:command )?not found|No such file or directory|No journal files were found", re.IGNORECASE)
+_ABSENT = re.compile(r"journalctl: (?:command )?not found|No journal files were found", re.IGNORECASE)
+_FAILED = re.compile(r"No such file or directory|insufficient permissions|Failed to [a-z ]+", re.IGNORECASE)
+_MAY = "on the host: put the login into the group systemd-journal"
 
 
 class JournalOrigin:
@@ -37,7 +39,7 @@ class JournalOrigin:
 
     kind = "journal"
 
-    def __init__(self, link: Link, target: Target, *, directory: str = "", unit: str = "") -> None:
+    def __init__(self, link: Link, target: Target, *, directory: str = "", unit: str = "", named: bool = True) -> None:
         """Read a journal.
 
         Args:
@@ -45,8 +47,9 @@ class JournalOrigin:
             target: the journal, or the unit.
             directory: of journal files; empty: the host's own.
             unit: only of this unit; empty: all.
+            named: the configuration names it, so that its absence is a fault.
         """
-        self._link, self._unit = link, unit
+        self._link, self._unit, self._named = link, unit, named
         self._place = [f"--directory={directory}"] if directory else []
         self.target = target
         self.title = unit.removesuffix(".service") or "journal"
@@ -55,7 +58,7 @@ class JournalOrigin:
         self, *, since: datetime | None, until: datetime | None, tail: int | None, follow: bool
     ) -> AsyncIterator[Batch]:
         """Yield its lines; see `LogOrigin.lines`."""
-        entries = _Entries(self._link, self._place)
+        entries = _Entries(self._link, self._place, self._named)
         words = self._words(since, until, tail)
         begun = datetime.now(UTC)
         while True:
@@ -94,8 +97,8 @@ class JournalOrigin:
 class _Entries:
     """Reads entries on and on, from a cursor."""
 
-    def __init__(self, link: Link, place: Sequence[str]) -> None:
-        self._link, self._where = link, tuple(place)
+    def __init__(self, link: Link, place: Sequence[str], named: bool) -> None:
+        self._link, self._where, self._named = link, tuple(place), named
         self._cursor = ""
         self._veil = KeyVeil()
         self._told = False
@@ -110,9 +113,11 @@ class _Entries:
         argv = ["sh", "-c", _SCRIPT, "debugtui", str(STEP), *words]
         done = await self._link.run(argv, timeout=LIMIT_S, limit=STEP + 10_000)
         said = decode(done.stderr)
-        if not done.stdout and _ABSENT.search(said):
-            absent = "not found" in said and "journalctl" in said
-            raise SourceError(Problem(f"no journal: {line(said.strip().splitlines()[-1], 200)}"), absent=absent)
+        if not done.stdout and (done.status or _ABSENT.search(said) or _FAILED.search(said)):
+            last = line(said.strip().splitlines()[-1], 200) if said.strip() else f"exit status {done.status}"
+            hint = _MAY if "ermission" in said else ""
+            absent = not self._named and (bool(done.status) or _ABSENT.search(said) is not None)
+            raise SourceError(Problem(f"no journal: {last}", hint), absent=absent)
         rows = done.stdout.split(b"\n")[:-1]
         more = len(done.stdout) >= STEP
         if more and not rows:

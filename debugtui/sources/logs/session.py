@@ -122,19 +122,22 @@ class LogSession:
         wanted = self._wanted
         since, tail = wanted.since, wanted.tail
         while True:
+            absent = False
             try:
                 async for batch in origin.lines(since=since, until=wanted.until, tail=tail, follow=wanted.follow):
                     await self._took(place, batch, overlap)
                     pause, said = AGAIN_S, ""
                 problem = None
-            except (SourceError, LinkError) as error:
+            except SourceError as error:
+                problem, absent = error.problem, error.absent
+            except LinkError as error:
                 problem = error.problem
             except TimeoutError:
                 problem = Problem("no answer in time")
             except Exception as error:  # noqa: BLE001 - a fault of ours in one origin: said, logged; the others go on
                 _log.exception("the log %s of %s", origin.title, origin.target)
                 problem = Problem(f"a fault of DebugTUI: {type(error).__name__}")
-            self._stopped(place, problem, said)
+            self._stopped(place, problem, said, absent)
             if not wanted.follow:
                 return
             said = str(problem) if problem is not None else ""
@@ -143,7 +146,7 @@ class LogSession:
             # A log that brought nothing yet is read from its beginning; else from a little before its newest line.
             newest = overlap.again()
             since, tail = (newest, None) if newest is not None else (wanted.since, wanted.tail)
-            if status.state is OriginState.ENDED:
+            if status.state is OriginState.ENDED and not absent:
                 pause = min(pause, 2 * AGAIN_S)
 
     async def _took(self, place: int, batch: Batch, overlap: Overlap) -> None:
@@ -169,12 +172,15 @@ class LogSession:
             await self._room.wait()
         self._heard[place] = self._clock.monotonic()
 
-    def _stopped(self, place: int, problem: Problem | None, said: str) -> None:
-        """Keep that an origin ended or failed; a failure is said once in the view, too."""
+    def _stopped(self, place: int, problem: Problem | None, said: str, absent: bool) -> None:
+        """Keep that an origin ended or failed; a failure is said once in the view, too.
+
+        What is absent, and nobody said that it is there, has just ended.
+        """
         status = self.statuses[place]
-        status.state = OriginState.ENDED if problem is None else OriginState.FAILED
+        status.state = OriginState.ENDED if problem is None or absent else OriginState.FAILED
         status.problem = problem
-        if problem is not None and str(problem) != said:
+        if problem is not None and not absent and str(problem) != said:
             words = LogLine(f"{status.title}: {problem}", self._clock.now(), "", Level.WARNING)
             self._merger.push(place, [words], self._clock.monotonic(), note=True)
         self._merger.wait_for(place, False)

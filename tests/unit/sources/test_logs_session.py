@@ -175,3 +175,14 @@ async def test_closing_ends_every_task() -> None:
     session = LogSession([Scripted("one", steady(line(1)))], Wanted())
     await collected(session, lambda texts: bool(texts))
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("log kvm-01")]
+
+
+async def test_what_is_absent_and_not_named_is_no_failure() -> None:
+    async def absent(number: int, _: datetime | None) -> AsyncIterator[Batch]:
+        raise SourceError(Problem("no journal"), absent=True)
+        yield []
+
+    session = LogSession([Scripted("good", steady(line(1))), Scripted("none", absent)], Wanted(), window=0.01)
+    assert await collected(session, lambda texts: bool(texts)) == ["at 1"]
+    assert session.statuses[1].state is OriginState.ENDED
+    assert str(session.statuses[1].problem) == "no journal"
