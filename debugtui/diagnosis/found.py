@@ -120,7 +120,7 @@ def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
     held = timedelta() if first is None else anomaly.at - first
     needed = timedelta(seconds=float(anomaly.fact("for_s") or 0.0))
     role = anomaly.role
-    if entry.passing and role is not Role.SUPPORT and held < CONFIRMED:
+    if entry.passing and not anomaly.fact("lasted") and role is not Role.SUPPORT and held < CONFIRMED:
         role = Role.SUPPORT
     if needed and role is Role.SUPPORT and held >= needed:
         role = Role.CAUSE  # its duration is proven: it was seen for as long as its rule demands
