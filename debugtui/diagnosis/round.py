@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GAP_S = 1.5
 #: Seconds that a second reading of what is suspicious may take; what has not answered by then stays as it was.
 AGAIN_S = 12.0
+#: What took so long the first time, in milliseconds, is not read again: it would hold up everything else.
+SLOW_MS = 5_000.0
 #: Seconds between two rounds of a longer look.
 PAUSE_S = 2.0
 
@@ -77,6 +79,7 @@ def _sources(view: FleetView, anomalies: Iterable[Anomaly]) -> set[tuple[str, Ki
         for host in view.hosts
         for status in host.sources
         if status.kind is not Kind.CHROME
+        and (status.took_ms or 0.0) < SLOW_MS
         and (
             (status.host, status.kind, status.name) in places
             or (status.kind in whole and _of_kind(places, status.host, status.kind))

@@ -23,7 +23,7 @@ from debugtui.model.source import SourceStatus
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
 from debugtui.model.tls import TlsReading
-from debugtui.model.web import WebReading
+from debugtui.model.web import WebFault, WebReading
 
 #: Days before a certificate's end from which that is a fault and not a reminder.
 DAYS = 14.0
@@ -165,6 +165,7 @@ def _web(anomaly: Anomaly, reading: WebReading, _: SourceStatus) -> Anomaly | No
         anomaly,
         status="" if reading.status is None else str(reading.status),
         fault=reading.fault.value if reading.fault else "",
+        lasted="yes" if reading.fault is WebFault.TIMEOUT else "",  # many seconds without an answer are no moment
         url=f"{port.hostname or ''}:{port.port or (443 if port.scheme == 'https' else 80)}",
     )
 
