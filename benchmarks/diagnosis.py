@@ -68,7 +68,7 @@ def cost(fleet: FleetView) -> tuple[float, float, int]:
         topologies.append(1000 * (time.process_time() - began))
         began = time.process_time()
         memory = Memory()
-        memory.update(fleet)
+        memory.note(fleet)
         seen = {key: at - timedelta(seconds=2) for key, at in memory.seen.items()}
         causes = len(diagnose(fleet, topology, history=seen).findings)
         diagnoses.append(1000 * (time.process_time() - began))

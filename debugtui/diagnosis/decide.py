@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Role, layer_of, node_of
+from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Role, node_of
 from debugtui.diagnosis.changes import before
 from debugtui.diagnosis.clues import Clue
 from debugtui.diagnosis.explain import Link, Root, depth_of
@@ -64,7 +64,7 @@ def finding_of(root: Root, clues: Sequence[Clue], changes: Sequence[Evidence], a
     target = _target(cause)
     return Finding(
         id=_id(cause.rule, cause.target),
-        layer=_layer(cause),
+        layer=_layer(root),
         target=target,
         title=title_of(cause, own, _dead(root)),
         confidence=points_of(root, own, bool(recent)) / 100,
@@ -81,14 +81,23 @@ def _id(rule: str, target: Target) -> str:
     return "fnd_" + hashlib.sha256(f"{rule} {target}".encode()).hexdigest()[:12]
 
 
-def _layer(cause: Anomaly) -> Layer:
-    said = cause.fact("layer")
-    return Layer(said) if said else layer_of(cause.target) if cause.target.kind in MONITORS else cause.layer
+#: What a container is called that watches others.
+_WATCHERS = ("exporter", "prometheus", "alertmanager", "grafana", "loki", "promtail", "cadvisor")
+
+
+def _layer(root: Root) -> Layer:
+    """Return where a cause lies: a container that only watches others, and that only the monitoring misses, belongs to that."""
+    cause = root.cause
+    if cause.target.kind == Kind.DOCKER and root.links and all(link.above.target.kind in MONITORS for link in root.links):
+        name = f"{cause.target.name} {cause.fact('image')}".lower()
+        if any(word in name for word in _WATCHERS):
+            return Layer.MONITORING
+    return cause.layer
 
 
 def _target(cause: Anomaly) -> Target:
-    """Return what is at fault: a page's script is the page, an upstream its nginx, everything else itself."""
-    if cause.target.kind in (Kind.WEB, Kind.CHROME, Kind.NGINX):
+    """Return what is at fault: a script is its page, an upstream its nginx, a scraped target its Prometheus; else itself."""
+    if cause.target.kind in (Kind.WEB, Kind.CHROME, Kind.NGINX, *MONITORS):
         return node_of(cause.target)
     if cause.target.kind == Kind.POSTGRES and not _session(cause):
         return node_of(cause.target)

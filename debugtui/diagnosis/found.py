@@ -133,7 +133,7 @@ class Memory:
     def __init__(self, start: Seen | None = None) -> None:
         self.seen: dict[tuple[str, Target], datetime] = dict(start or {})
 
-    def update(self, view: FleetView) -> tuple[Anomaly, ...]:
+    def note(self, view: FleetView) -> tuple[Anomaly, ...]:
         """Take note of a view; return its anomalies with their beginnings."""
         found = anomalies_of(view, self.seen)
         self.seen = {key: self.seen.get(key, one.at) for one in found for key in ((one.rule, one.target),)}

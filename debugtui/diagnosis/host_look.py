@@ -25,7 +25,7 @@ one journal /run/log/journal
 one packages /var/cache/apt/archives
 if [ -n "$1" ] && [ -d "$1/containers" ]; then
     where=$(mount_of "$1")
-    $limit find "$1/containers" -maxdepth 2 -name '*-json.log' -size +8192k -exec ls -s --block-size=1024 {} + 2>/dev/null |
+    $limit find "$1/containers" -maxdepth 2 -name '*-json.log' -size +1024k -exec ls -s --block-size=1024 {} + 2>/dev/null |
         head -n 20 | while read -r size path; do echo "log $size $where $path"; done
 fi
 echo '==end'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from debugtui.diagnosis.anomaly import MONITORS, ROUTE, Anomaly, Aspect, Role
 from debugtui.diagnosis.reach import Relation
@@ -71,6 +71,9 @@ _BUSY = frozenset({"cpu", "overload"})
 #: Facts of a database that stand by themselves.
 _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 
+#: What databases and units feel of something else, though it is no fault of theirs.
+_SLOWED = frozenset({"statement_slow", "query_slow", "query_running", "long_query", "log_errors", "redis_loading"})
+
 #: Kinds that serve others and can be what a container or a route waits for.
 _SERVERS = frozenset({Kind.POSTGRES, Kind.REDIS, Kind.RABBITMQ, Kind.GROQ, Kind.DOCKER, Kind.LIBVIRT})
 #: What users see, or what stands right before it.
@@ -79,9 +82,12 @@ _FRONT = ROUTE | {Kind.NGINX}
 
 def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether one anomaly can lead to another, given how the things hang together."""
-    if below.rule in COMPANIONS:
+    if below.rule in COMPANIONS or (above.role is Role.SUPPORT and not _felt(above)):
         return False
-    if below.role is Role.SUPPORT and relation < Relation.HOST and not (_stopped(below) or _hampers(below, above)):
+    if below.rule == "container_remade" and not _since_then(below, above):
+        return False
+    quiet = below.role is Role.SUPPORT and below.rule != "container_remade"
+    if quiet and relation < Relation.HOST and not (_stopped(below) or _hampers(below, above)):
         return False
     if above.role is Role.CAUSE:
         return _cause(below, above, relation)
@@ -102,6 +108,19 @@ def _feels_slow(above: Anomaly) -> bool:
 
 def _stopped(below: Anomaly) -> bool:
     return below.rule in ("container_not_running", "vm_stopped")
+
+
+def _felt(above: Anomaly) -> bool:
+    """Whether something that is no fault by itself is at least felt: what somebody stopped on purpose suffers from nothing."""
+    return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in _SLOWED
+
+
+def _since_then(below: Anomaly, above: Anomaly) -> bool:
+    """Whether a container that was made anew may be what a proxy misses: its own files were not changed after that."""
+    changed = above.fact("changed")
+    if above.target.kind not in _FRONT or below.since is None:
+        return False
+    return not changed or datetime.fromisoformat(changed) < below.since
 
 
 def _hampers(below: Anomaly, above: Anomaly) -> bool:
@@ -149,7 +168,8 @@ def _same(below: Anomaly, above: Anomaly) -> bool:
 def _cause(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether something that is at fault by itself is explained by something else after all."""
     if below.role is Role.SUPPORT:
-        return relation >= Relation.EDGE and _stopped(below) and above.rule.startswith("lost_")
+        missed = above.rule.startswith("lost_") or above.target.kind in MONITORS
+        return relation >= Relation.EDGE and _stopped(below) and missed
     if above.rule in ("vm_io_error", "pool_full", "pool_inactive"):
         return below.rule in _STORAGE and relation is Relation.EDGE
     if above.rule in ("connections", "lost_full"):

@@ -39,17 +39,17 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
     """
     memory = Memory()
     await fleet.read_all(full=True)
-    first = memory.update(fleet.view())
+    first = memory.note(fleet.view())
     await asyncio.sleep(GAP_S)
     await _again(fleet, first)
     view = fleet.view()
-    anomalies = memory.update(view)
+    anomalies = memory.note(view)
     end = asyncio.get_running_loop().time() + watch_s
     while asyncio.get_running_loop().time() < end:
         await asyncio.sleep(PAUSE_S)
         await fleet.read_all(full=False)
         view = fleet.view()
-        anomalies = memory.update(view)
+        anomalies = memory.note(view)
     topology = await asyncio.to_thread(build_topology, view, config)
     looked = await look_again(fleet, view, config, topology, anomalies) if anomalies else Looked()
     past = list(executions)

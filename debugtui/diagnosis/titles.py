@@ -86,12 +86,18 @@ def _asset(cause: Anomaly, _: str) -> str:
     return f"the page {cause.node.name} names {asset}, which is not there" if asset else _plain(cause)
 
 
+def _remade(cause: Anomaly, dead: str) -> str:
+    since = f", and nothing accepts connections at {dead} since" if dead else ", and what needs it fails since"
+    return f"{cause.says}{since}"
+
+
 _TITLES: dict[str, Callable[[Anomaly, str], str]] = {
     "crash_loop": _loop,
     "oom_killed": _oom,
     "nginx_upstream": _upstream,
     "nginx_passing": _upstream,
     "vm_io_error": _vm,
+    "container_remade": _remade,
     "disk": _disk,
     "inodes": _disk,
     "request_failed": _asset,

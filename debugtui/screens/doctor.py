@@ -90,9 +90,9 @@ class Doctor:
 
     async def _diagnosed(self, view: FleetView, since: list[tuple[str, Target, datetime]]) -> Diagnosis:
         def noted() -> tuple[Anomaly, ...]:
-            self._memory.update(view)
+            self._memory.note(view)
             self._memory.known(since)
-            return self._memory.update(view)
+            return self._memory.note(view)
 
         anomalies = await asyncio.to_thread(noted)
         topology = await asyncio.to_thread(build_topology, view, self._config)

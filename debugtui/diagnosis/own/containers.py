@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
+from debugtui.diagnosis.own.images import previous_of
 from debugtui.diagnosis.own.making import anomaly, span
 from debugtui.model.alerts import Severity
 from debugtui.model.docker import Container, DockerEvent, DockerReading
@@ -32,11 +33,39 @@ def found(status: SourceStatus, reading: DockerReading, now: datetime) -> Iterat
             yield _never_started(target, container, reading)
         elif container.state in ("exited", "created"):
             yield from _ended(target, container, reading, now)
+        elif (made := remade(reading, container)) is not None:
+            yield _remade(target, container, reading, made)
         elif container.health == "starting" and not container.looping:
             yield anomaly(
                 "container_starting", target, Aspect.DOWN, Role.SUPPORT, f"{container.name} is starting: not healthy yet",
                 reading=f"containers[{container.name}].health", at=reading.taken_at, since=container.started_at, points=50,
             )  # fmt: skip
+
+
+#: One container of a name is taken away, and another one made, within this time: it was made anew.
+ANEW = timedelta(minutes=2)
+#: What was made anew longer ago than this has proven itself.
+NEW = timedelta(minutes=15)
+
+
+def remade(reading: DockerReading, container: Container) -> datetime | None:
+    """Return when a running container was made anew in the place of another one of its name; None where it was not lately."""
+    mine = [event for event in reading.events if event.type == "container" and event.name == container.name]
+    made = max((event.at for event in mine if event.action == "create"), default=None)
+    if made is None or container.state != "running" or container.looping or reading.taken_at - made > NEW:
+        return None
+    before = any(event.action == "destroy" and timedelta() <= made - event.at <= ANEW for event in mine)
+    return made if before else None
+
+
+def _remade(target: Target, container: Container, reading: DockerReading, made: datetime) -> Anomaly:
+    ago = span((reading.taken_at - made).total_seconds())
+    return anomaly(
+        "container_remade", target, Aspect.CONFIG, Role.SUPPORT,
+        f"{container.name} was made anew {ago} ago from {container.image}",
+        reading=f"containers[{container.name}].created_at", at=reading.taken_at, since=made, points=62,
+        image=container.image, previous=previous_of(container, reading),
+    )  # fmt: skip
 
 
 def _paused(target: Target, container: Container, reading: DockerReading) -> Anomaly:

@@ -28,5 +28,5 @@ def found(status: SourceStatus, reading: NginxReading) -> Iterator[Anomaly]:
         yield anomaly(
             "nginx_passing", source, Aspect.SLOW if failing.slow else Aspect.DOWN, Role.SUPPORT, says,
             reading=f"errors[{number}].newest", at=reading.taken_at, since=group.newest_at, points=50,
-            address=failing.address,
+            address=failing.address, changed=reading.config_changed_at.isoformat() if reading.config_changed_at else "",
         )  # fmt: skip

@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Aspect, Role
 from debugtui.diagnosis.own.containers import first_end, newest, stopped_by
+from debugtui.diagnosis.own.images import previous_of
 from debugtui.diagnosis.own.making import plural
 from debugtui.diagnosis.own.sessions import blocking, holder
 from debugtui.diagnosis.rulebook import RULES
 from debugtui.model.alerts import Severity
 from debugtui.model.chrome import ChromeReading, PageRequest
-from debugtui.model.docker import Container, DockerReading
+from debugtui.model.docker import DockerReading
 from debugtui.model.groq import GroqCall, GroqReading
 from debugtui.model.libvirt import LibvirtReading
 from debugtui.model.nginx import NginxReading
@@ -96,34 +97,10 @@ def _docker(anomaly: Anomaly, reading: DockerReading, _: SourceStatus) -> Anomal
             limit=str(container.memory_limit_bytes or ""),
             image=container.image,
             told=stopped_by(reading.events, container),
-            previous=_previous(container, reading),
+            previous=previous_of(container, reading),
         ),
         since=since,
     )
-
-
-def _previous(container: Container, reading: DockerReading) -> str:
-    """Return the newest other image of the same name that the host still holds; empty where there is none.
-
-    It must have been made before the present one: going back is the only direction that is known.
-    """
-    name, mine = _repository(container.image), next((one for one in reading.images if one.id == container.image_id), None)
-    if not name:
-        return ""
-    others = [
-        (image.created_at, tag)
-        for image in reading.images
-        if image.id != container.image_id and image.created_at is not None
-        for tag in image.tags
-        if _repository(tag) == name and (mine is None or mine.created_at is None or image.created_at < mine.created_at)
-    ]
-    return max(others)[1] if others else ""
-
-
-def _repository(image: str) -> str:
-    name = image.partition("@")[0]
-    head, colon, tag = name.rpartition(":")
-    return head if colon and "/" not in tag else name
 
 
 def _postgres(anomaly: Anomaly, reading: PostgresReading, status: SourceStatus) -> Anomaly | None:
@@ -216,6 +193,7 @@ def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Ano
             containers=",".join(one.container for one in dead if one.container),
             partly="yes" if partly else "",
             file=file,
+            changed=reading.config_changed_at.isoformat() if reading.config_changed_at else "",
         )
     if anomaly.rule in ("nginx_config", "nginx_not_reloaded"):
         return replace(anomaly, since=reading.config_changed_at)

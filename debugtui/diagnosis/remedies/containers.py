@@ -30,7 +30,7 @@ def offers(root: Root, around: Surroundings) -> Iterator[Offer]:
     elif rule == "unhealthy":
         yield Offer("docker.restart", target)
         yield from _recreate(root, only_known=True)
-    elif rule == "container_moved":
+    elif rule in ("container_remade", "container_moved"):
         yield from _recreate(root)
     elif rule == "container_failed_start":
         yield from _recreate(root)

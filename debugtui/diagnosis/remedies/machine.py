@@ -11,22 +11,23 @@ from debugtui.model.source import Kind
 from debugtui.model.target import Target
 
 #: What frees space, by what takes it; a thing that takes less than this many bytes is not worth a plan.
-WORTH = 8 << 20
+WORTH = 4 << 20
 
 
 def guests(root: Root, around: Surroundings) -> Iterator[Offer]:
     """Yield what answers the fault of one VM, pool or network."""
     cause = root.cause
     target, rule = cause.target, cause.rule
-    if rule in ("pool_full", "vm_io_error"):
-        yield from _space(target.host, cause.fact("path"), around)
+    space = list(_space(target.host, cause.fact("path"), around)) if rule in ("pool_full", "vm_io_error") else []
+    yield from space
     if rule in ("vm_io_error", "vm_paused"):
         yield Offer("libvirt.resume", target)
     elif rule in ("vm_off", "vm_forced_off", "vm_stopped", "vm_crashed"):
         yield Offer("libvirt.start", target)
     elif not target.name and rule.startswith("lost_"):
         yield Offer("system.restart_unit", Target(target.host, "system", "libvirtd.service"))
-    yield from _guests_that_wait(root)
+    if space:
+        yield from _guests_that_wait(root)
 
 
 def hosts(root: Root, around: Surroundings) -> Iterator[Offer]:
@@ -34,8 +35,10 @@ def hosts(root: Root, around: Surroundings) -> Iterator[Offer]:
     cause = root.cause
     target, rule = cause.target, cause.rule
     if rule in ("disk", "inodes"):
-        yield from _space(target.host, target.name, around)
-        yield from _guests_that_wait(root)
+        space = list(_space(target.host, target.name, around))
+        yield from space
+        if space:
+            yield from _guests_that_wait(root)
     elif rule == "unit_failed":
         yield Offer("system.restart_unit", target)
     elif cause.fact("pid"):
@@ -43,7 +46,7 @@ def hosts(root: Root, around: Surroundings) -> Iterator[Offer]:
 
 
 def _guests_that_wait(root: Root) -> Iterator[Offer]:
-    """A VM that was paused because its store is full goes on once there is space."""
+    """A VM that was paused because its store is full goes on once there is space; before that it only stops again."""
     for link in root.links:
         if link.above.rule == "vm_io_error":
             yield Offer("libvirt.resume", link.above.target)

@@ -16,6 +16,7 @@ from debugtui.model.source import Kind
 from debugtui.model.target import EXTERNAL, GROQ, Target
 
 _DATABASES = ("postgresql", "mysql", "mongodb")
+_KINDS = {"postgresql": Kind.POSTGRES, "redis": Kind.REDIS, "rediss": Kind.REDIS, "amqp": Kind.RABBITMQ, "amqps": Kind.RABBITMQ}
 #: Schemes whose other end explains something even where it is not watched.
 _WORTH = (*_DATABASES, "redis", "rediss", "amqp", "amqps")
 
@@ -87,7 +88,7 @@ def _hint(draft: Draft, facts: Facts, places: Places, host: HostFacts, container
         return
     for place in _of_database(found.places, facts, hint):
         draft.edge(above, place.target, f"{hint.variable}: {hint.address} {place.says}", certain=place.certain)
-        _server_behind(draft, places, host, above, place, hint, facts)
+        _server_behind(draft, places, above, place, hint, facts)
     guessed = () if found.places or found.local else _alike(facts, places, host, container, hint)
     for place in guessed:
         draft.edge(above, place.target, f"{hint.variable}: {hint.address} {place.says}", certain=False)
@@ -113,20 +114,17 @@ def _alike(facts: Facts, places: Places, host: HostFacts, container: Container, 
     return places.alike(host.name, hint.host) if container.in_host_network else ()
 
 
-def _server_behind(
-    draft: Draft, places: Places, host: HostFacts, above: Target, place: Place, hint: Hint, facts: Facts
-) -> None:
+def _server_behind(draft: Draft, places: Places, above: Target, place: Place, hint: Hint, facts: Facts) -> None:
     """Add the database or queue that is read in the container that a container names: it is the same server."""
     if place.target.kind != Kind.DOCKER:
         return
-    kinds = {"postgresql": Kind.POSTGRES, "redis": Kind.REDIS, "rediss": Kind.REDIS, "amqp": Kind.RABBITMQ}
-    kind = kinds.get(hint.scheme)
-    served = [
-        Place(one.target, f"{place.says}, in which {one.target} is read", place.certain)
-        for one in places.services()
-        if one.target.kind == kind and any(behind.target == place.target for behind in places.behind(one))
-    ]
-    for one in _of_database(tuple(sorted(served)), facts, hint):
+    kind = _KINDS.get(hint.scheme)
+    served = tuple(
+        Place(target, f"{place.says}, in which {target} is read", place.certain)
+        for target in places.read_in(place.target)
+        if target.kind == kind
+    )
+    for one in _of_database(served, facts, hint) if served else ():
         draft.edge(above, one.target, f"{hint.variable}: {hint.address} {one.says}", certain=one.certain)
 
 

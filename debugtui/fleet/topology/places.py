@@ -107,6 +107,18 @@ class Places:
             found[one.target].append(one)
         return {target: tuple(many) for target, many in found.items()}
 
+    @cached_property
+    def _in_containers(self) -> dict[Target, tuple[Target, ...]]:
+        found: dict[Target, set[Target]] = defaultdict(set)
+        for one in self.services():
+            for place in self.behind(one):
+                found[place.target].add(one.target)
+        return {target: tuple(sorted(services)) for target, services in found.items()}
+
+    def read_in(self, container: Target) -> tuple[Target, ...]:
+        """Return the services that are read in a container, or in a VM."""
+        return self._in_containers.get(container, ())
+
     def of_service(self, target: Target) -> tuple[Listener, ...]:
         """Return where a service listens."""
         return self._of_service.get(target, ())

@@ -29,9 +29,10 @@ def add_services(draft: Draft, facts: Facts) -> None:
                     draft.edge(target, host.target, f"configured: it is on {host.name}")
     way = Ways(draft)
     for service in configured.values():
-        for earlier, above, below in _steps(facts, resources_of(service)):
-            if not any(way.leads(one, below) for one in earlier):
-                way.link(above, below, f"configured: the service {service.name} passes from {above} to {below}")
+        steps = _steps(facts, resources_of(service))
+        wanted = [(above, below) for earlier, above, below in steps if not any(way.leads(one, below) for one in earlier)]
+        for above, below in wanted:
+            way.link(above, below, f"configured: the service {service.name} passes from {above} to {below}")
     for service in configured.values():
         for name in service.depends_on:
             other = configured.get(name)

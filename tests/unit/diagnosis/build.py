@@ -75,7 +75,7 @@ def decided(
     seen = dict(history or {})
     if twice and not seen:
         memory = Memory()
-        memory.update(world)
+        memory.note(world)
         seen = {key: at - timedelta(seconds=2) for key, at in memory.seen.items()}
     return diagnose(world, topology, looked=looked, history=seen, executions=executions, now=NOW)
 

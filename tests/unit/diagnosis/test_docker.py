@@ -8,7 +8,7 @@ from debugtui.diagnosis.clues import Clue
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.patterns import Says
 from debugtui.model.docker import Image
-from debugtui.model.source import Kind
+from debugtui.model.source import FleetView, Kind
 from tests.unit.diagnosis.build import (
     NOW,
     WebFault,
@@ -200,3 +200,26 @@ def test_a_502_with_no_container_in_trouble_is_the_proxys_address() -> None:
 def test_a_refused_page_without_a_proxy_is_the_container_behind_it() -> None:
     world = view(host("n1", docker(box("site", exit_code=1, **LOOPING)), web(status=None, fault=WebFault.REFUSED)))
     assert causes(decided(world)) == [("docker", "n1/docker/site")]
+
+
+def wrong_port(made: float, changed: float) -> FleetView:
+    """Return a world in which nginx reaches nobody: a container was made anew, and nginx's files were changed."""
+    events = (event("destroy", "api", made + 1), event("create", "api", made), event("start", "api", made))
+    dead = nginx(upstreams=(upstream("backend", port_8001=False),), config_changed_at=ago(changed), started_at=ago(changed - 1))
+    return view(host("n1", docker(box("api", health="healthy"), events=events), dead, web(status=502)))
+
+
+def test_a_healthy_container_that_was_made_anew_right_before_nobody_reached_it_is_the_cause() -> None:
+    route = edges(("n1/web/front", "n1/nginx/main"), ("n1/nginx/main", "n1/docker/api"))
+    found = decided(wrong_port(made=30, changed=4_000), route)
+    assert causes(found) == [("docker", "n1/docker/api")]
+    assert answers(found)[0][0] == "docker.recreate"
+    assert "made anew 30 s ago" in found.findings[0].title
+    assert causes(decided(wrong_port(made=30, changed=10), route)) == [("web", "n1/nginx/main")]
+    assert causes(decided(wrong_port(made=3_000, changed=4_000), route)) == [("web", "n1/nginx/main")]
+
+
+def test_a_container_that_was_made_anew_and_serves_is_nothing() -> None:
+    events = (event("destroy", "api", 21), event("create", "api", 20))
+    found = decided(view(host("n1", docker(box("api", health="healthy"), events=events), nginx(), web())))
+    assert (found.findings, found.undecided) == ((), ())

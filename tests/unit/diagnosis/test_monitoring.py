@@ -54,12 +54,12 @@ def test_a_monitoring_server_that_refuses_our_login_is_asked_about(words: str) -
     assert f"monitoring/{kind.value}/ops" in found.undecided[0].reading
 
 
-def test_a_monitoring_server_whose_container_is_down_is_the_containers_fault() -> None:
+def test_a_monitoring_server_whose_container_is_down_is_that_containers_fault_and_still_the_monitorings() -> None:
     lost = source(Kind.PROMETHEUS, None, "prom", "prometheus prom cannot be reached: connection refused")
-    gone = box("prom-server", "exited", exit_code=1)
+    gone = box("prometheus-1", "exited", exit_code=1)
     world = view(host("n1", docker(gone, box("api")), lost))
-    assert causes(decided(world, edges(("n1/prometheus/prom", "n1/docker/prom-server")))) == [
-        ("docker", "n1/docker/prom-server")
+    assert causes(decided(world, edges(("n1/prometheus/prom", "n1/docker/prometheus-1")))) == [
+        ("monitoring", "n1/docker/prometheus-1")
     ]
 
 
@@ -74,6 +74,11 @@ def test_a_target_that_is_down_with_the_thing_behind_it_is_that_things_fault() -
     loop = box("pg-exporter", "restarting", looping=True, exit_code=1)
     world = view(host("n1", docker(loop, box("api"))))
     assert roots(world, target_down(), topology=Topology(NOW, (), (WATCHES, AND_ANOTHER))) == ["docker n1/docker/pg-exporter"]
+
+
+def test_a_target_whose_exporter_was_stopped_is_the_exporters_fault() -> None:
+    world = view(host("n1", docker(box("pg-exporter", "exited", exit_code=0), box("api"))))
+    assert roots(world, target_down(), topology=Topology(NOW, (), (WATCHES,))) == ["docker n1/docker/pg-exporter"]
 
 
 def test_another_thing_that_the_same_server_watches_explains_nothing() -> None:

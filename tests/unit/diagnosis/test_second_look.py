@@ -124,11 +124,11 @@ def test_recent_changes_are_listed_newest_first() -> None:
 
 def test_what_may_pass_in_a_moment_counts_from_its_second_reading_on() -> None:
     memory = Memory()
-    first = memory.update(view(host("n1", web(status=502))))
+    first = memory.note(view(host("n1", web(status=502))))
     assert [one.role for one in first if one.rule == "web_status"] == [Role.SUPPORT]
     later = view(host("n1", web(status=502, taken_at=NOW + timedelta(seconds=3))))
-    assert [one.role for one in memory.update(later) if one.rule == "web_status"] == [Role.SYMPTOM]
-    memory.update(view(host("n1", web())))
+    assert [one.role for one in memory.note(later) if one.rule == "web_status"] == [Role.SYMPTOM]
+    memory.note(view(host("n1", web())))
     assert memory.seen == {}
 
 

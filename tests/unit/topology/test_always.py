@@ -289,12 +289,16 @@ def test_a_thousand_things_take_less_than_50_ms() -> None:
         )
     whole, made = view(*fleet), config()
     best = 1.0
-    for _ in range(20):  # others may be busy on this machine: the best try counts, and one that is good enough ends it
-        gc.collect()
-        began = time.process_time()
-        topology = build_topology(whole, made)
-        best = min(best, time.process_time() - began)
-        if best < 0.05:
-            break
+    gc.collect()
+    gc.freeze()  # what else this process holds is not what is measured
+    try:
+        for _ in range(20):  # others may be busy on this machine: the best try counts, and one that is good enough ends it
+            began = time.process_time()
+            topology = build_topology(whole, made)
+            best = min(best, time.process_time() - began)
+            if best < 0.05:
+                break
+    finally:
+        gc.unfreeze()
     assert len(topology.nodes) >= 1000
     assert best < 0.05, f"{best * 1000:.0f} ms"
