@@ -34,6 +34,10 @@ def layer_of(target: Target) -> Layer:
     return _LAYERS.get(target.kind, Layer.HOST)
 
 
+#: Whether it is a guess, how strong it is, and the reason: the lowest is kept.
+_Reason = tuple[bool, int, str]
+
+
 @dataclass(slots=True)
 class Draft:
     """Nodes and edges, by what they are about.
@@ -43,7 +47,7 @@ class Draft:
     """
 
     nodes: dict[Target, Node] = field(default_factory=dict)
-    edges: dict[tuple[Target, Target], tuple[tuple[bool, int, str], Edge]] = field(default_factory=dict)
+    edges: dict[tuple[Target, Target], _Reason] = field(default_factory=dict)
     strength: int = 0
 
     def add(self, target: Target, title: str, state: NodeState = NodeState.UNKNOWN, says: str = "") -> None:
@@ -59,10 +63,10 @@ class Draft:
         """Say that `above` cannot do without `below`. In the end, nothing is said of things that are not there."""
         if above == below:
             return
-        pair, rank = (above, below), (not certain, self.strength, why)
-        known = self.edges.get(pair)
-        if known is None or rank < known[0]:
-            self.edges[pair] = rank, Edge(above, below, line(why, WHY), certain)
+        reason = (not certain, self.strength, why)
+        known = self.edges.setdefault((above, below), reason)
+        if reason < known:
+            self.edges[above, below] = reason
 
     def address(self, host: str, address: str, port: int, says: str) -> Target:
         """Return the node of an address behind which nothing watched is known, on a host or outside."""
@@ -82,12 +86,16 @@ class Draft:
 
     def finish(self, taken_at: datetime) -> Topology:
         """Return the topology: in an order that does not depend on the order in which things were found."""
-        nodes = tuple(self.nodes[target] for target in sorted(self.nodes))
+        nodes = tuple(sorted(self.nodes.values(), key=_place))
         place = {node.target: at for at, node in enumerate(nodes)}
         found: list[tuple[int, int, Edge]] = []
-        for (above, below), (_, edge) in self.edges.items():
+        for (above, below), (guessed, _, why) in self.edges.items():
             first, second = place.get(above), place.get(below)
             if first is not None and second is not None:
-                found.append((first, second, edge))
+                found.append((first, second, Edge(above, below, line(why, WHY), not guessed)))
         found.sort(key=lambda one: one[:2])
         return Topology(taken_at, nodes, tuple(edge for _, _, edge in found))
+
+
+def _place(node: Node) -> tuple[str, str, str]:
+    return node.target.host, node.target.kind, node.target.name
