@@ -189,9 +189,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def new_server(
-    extra: str = "", *, drop: tuple[str, ...] = (), port: int = 0, folder: Path | None = None
-) -> SshServer:
+def new_server(extra: str = "", *, drop: tuple[str, ...] = (), port: int = 0, folder: Path | None = None) -> SshServer:
     """Make a started sshd in a folder, which is removed where it does not start."""
     folder = folder or Path(tempfile.mkdtemp(prefix="dtssh-", dir="/tmp"))
     server = SshServer(
