@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format bench snapshots clean setup
+.PHONY: help demo test test-fast lint format bench scenarios snapshots clean setup
 BIN := .venv/bin
 
 help: ## Show this list
@@ -27,6 +27,9 @@ format: setup ## Format the code, and mend what can be mended by itself
 
 bench: setup ## Measure what the README says about speed
 	$(BIN)/python -m benchmarks
+
+scenarios: setup ## Break a real lab in many ways and see what the diagnosis says; ONLY='postgres-*' runs a few
+	$(BIN)/python -m tests.scenarios $(if $(ONLY),--only '$(ONLY)')
 
 snapshots: setup ## Compare the screens with their pictures and show the differences; UPDATE=1 accepts them
 	@scripts/snapshots $(if $(UPDATE),--update)

@@ -188,6 +188,12 @@ def test_a_calm_host_raises_nothing() -> None:
         (of_container(container(state="exited", oom_killed=True)), "oom_killed", Severity.HIGH, "kvm-01/docker/api"),
         (of_container(container(state="exited", exit_code=1)), "container_exited", Severity.MEDIUM, "kvm-01/docker/api"),
         (
+            of_container(container(state="exited", exit_code=4, restart_policy="on-failure:2")),
+            "container_exited",
+            Severity.MEDIUM,
+            "kvm-01/docker/api",
+        ),
+        (
             of_container(container(memory_bytes=95, memory_limit_bytes=100)),
             "container_memory",
             Severity.HIGH,

@@ -11,6 +11,7 @@ from debugtui.diagnosis.own.making import anomaly, span
 from debugtui.diagnosis.reach import Reach
 from debugtui.model.docker import Container, DockerReading
 from debugtui.model.nginx import NginxReading
+from debugtui.model.prometheus import PrometheusReading
 from debugtui.model.source import FleetView, HostView, Kind
 from debugtui.model.system import Socket, SystemReading
 from debugtui.model.target import Target
@@ -40,6 +41,8 @@ def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target],
     if changed is None or not addresses or not sockets:
         return None
     below = reach.of(seeker)
+    if troubled & set(below):
+        return None  # what has to serve is known, and is in trouble itself
     free = []
     for container in _containers(host):
         target = Target(host.name, Kind.DOCKER, container.name)
@@ -51,7 +54,9 @@ def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target],
         free = [one for one in free if one[0] in below]  # somebody else may be the one that is looked for
     known = [one for one in free if one[0] in below]
     named = [one for one in free if one[1].service and one[1].service == seeker.target.name.rpartition("/")[2]]
-    for candidates in (known, named, free):
+    # Where any container of the host is in trouble, it may be that one which is missed: no guess then.
+    alone = [] if any(one.host == host.name for one in troubled) else free
+    for candidates in (known, named, alone):
         if len(candidates) == 1:
             return _anomaly(*candidates[0], addresses, seeker)
         if candidates:
@@ -76,13 +81,16 @@ def _ago(then: datetime | None, now: datetime) -> str:
 
 
 def _looked_for(view: FleetView) -> set[int]:
-    """Return the ports that some nginx passes requests to with success: who listens there has not moved."""
+    """Return the ports at which somebody is looked for and found, by nginx or Prometheus: who listens there has not moved."""
     found = set()
     for host in view.hosts:
-        for status in host.of_kind(Kind.NGINX):
-            if isinstance(status.reading, NginxReading):
-                for upstream in status.reading.upstreams:
-                    found |= {_port(one.address) for one in upstream.servers if one.answers}
+        for status in host.sources:
+            reading = status.reading
+            if isinstance(reading, NginxReading):
+                servers = [one for upstream in reading.upstreams for one in upstream.servers]
+                found |= {_port(one.address) for one in servers if one.answers}
+            elif isinstance(reading, PrometheusReading):
+                found |= {_port(one.instance) for one in reading.targets or () if one.health == "up"}
     return found
 
 

@@ -19,6 +19,7 @@ def log(text: str) -> None:
 
 async def orders(request: web.Request) -> web.Response:
     pool = request.app["pool"]
+    await asyncio.sleep(float(os.environ.get("THINKS_S", "0")))
     try:
         async with asyncio.timeout(PATIENCE), pool.acquire() as connection:
             row = await connection.fetchrow("UPDATE orders SET viewed_at = now() WHERE id = 1 RETURNING id, title")
