@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from debugtui.config.alerts import AlertsConfig, own_queries
 from debugtui.config.ask import Asker
 from debugtui.config.models import Config, HostConfig, HttpConfig
 from debugtui.config.secrets import Secret, SecretRef, resolve
@@ -33,7 +34,7 @@ def with_monitoring(parts: Sequence[HostParts], config: Config, asker: Asker) ->
     for kind, server in servers(config):
         if server.via is None or server.via in links:
             link = links[server.via] if server.via is not None else None
-            found.setdefault(server.via or MONITORING, []).append((source_of(kind, server, link, asker), True))
+            found.setdefault(server.via or MONITORING, []).append((source_of(kind, server, link, asker, config.alerts), True))
     whole = [replace(part, sources=(*part.sources, *found.get(part.link.host, ()))) for part in parts]
     if MONITORING in found:
         # A place of its own: it needs no connection but those that its sources make.
@@ -53,13 +54,14 @@ def only_through(config: Config, hosts: Sequence[str]) -> Mapping[str, tuple[Htt
     return {kind: tuple(server for server in getattr(config, kind) if server.via in hosts) for kind in KINDS}
 
 
-def source_of(kind: str, server: HttpConfig, link: Link | None, asker: Asker) -> Source:
+def source_of(kind: str, server: HttpConfig, link: Link | None, asker: Asker, alerts: AlertsConfig | None = None) -> Source:
     """Return the source of one server."""
     way = way_of(kind, server, link, asker)
     if kind == "prometheus":
         from debugtui.sources.monitoring.prometheus import PrometheusSource
 
-        return PrometheusSource(server.name, way, every=server.every)
+        own = own_queries(alerts, server.name) if alerts is not None else {}
+        return PrometheusSource(server.name, way, every=server.every, own=own)
     if kind == "alertmanager":
         from debugtui.sources.monitoring.alertmanager import AlertmanagerSource
 

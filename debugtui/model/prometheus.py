@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from debugtui.model.monitoring import Firing
+from debugtui.model.queries import QueryAnswer
 from debugtui.model.source import Gap
 
 
@@ -123,6 +124,7 @@ class PrometheusReading:
         alertmanagers: None: not read.
         notifications: None: not read.
         missed: evaluations that groups of rules missed in the last five minutes, by group; those that missed none are left out.
+        answers: to the queries of the operator's own alert rules, by the rule's name.
         gaps: what could not be read.
     """
 
@@ -143,4 +145,5 @@ class PrometheusReading:
     alertmanagers: tuple[AlertmanagerLink, ...] | None = None
     notifications: Notifications | None = None
     missed: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, QueryAnswer] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()

@@ -11,8 +11,13 @@ from datetime import UTC, datetime, timedelta
 import bcrypt
 import pytest
 
+from debugtui.alerts.own import own_findings, unanswered
+from debugtui.alerts.settings import rules_of
+from debugtui.config.models import Config
+from debugtui.fleet.monitoring import source_of
 from debugtui.hosts.link import LinkError
 from debugtui.model.alerts import Severity
+from debugtui.model.source import Freshness, Kind, SourceStatus
 from debugtui.sources import http_api
 from debugtui.sources.base import SourceError
 from debugtui.sources.prometheus import MOST_POINTS, QueryRefusedError, instant_query
@@ -220,6 +225,35 @@ async def test_queries_answer_in_bounds_and_refuse_in_prometheus_words(monitorin
     with pytest.raises(SourceError, match="prometheus refuses: 1:5: parse error"):
         await instant_query(prometheus.url, "sum(", None)
     await source.close()
+
+
+async def test_the_queries_of_the_operators_own_rules_are_asked_and_judged(monitoring_lab: Lab) -> None:
+    exporter = monitoring_lab.exporter()
+    prometheus = monitoring_lab.prometheus({"node": [exporter.address]})
+    own = [
+        {
+            "name": "few_up",
+            "prometheus": "prom",
+            "query": 'up{job="node"}',
+            "above": 0.5,
+            "message": "{value} up",
+            "severity": "high",
+        },
+        {"name": "nonsense", "prometheus": "prom", "query": "up{", "above": 0},
+    ]
+    config = Config.model_validate({"prometheus": [{"name": "prom", "url": prometheus.url}], "alerts": {"own": own}})
+    source = source_of("prometheus", config.prometheus[0], None, Answers(), config.alerts)
+    try:
+        reading = await read_until(source, lambda one: one.answers["few_up"].samples)
+    finally:
+        await source.close()
+    status = SourceStatus("monitoring", "prom", Kind.PROMETHEUS, Freshness.LIVE, reading=reading)
+    rules = rules_of(config.alerts)
+    (found,) = own_findings(status, rules)
+    assert (found.rule, found.severity, found.value) == ("few_up", Severity.HIGH, 1.0)
+    assert exporter.address in str(found.target)
+    assert unanswered(status, rules) == {"nonsense"}
+    assert "parse error" in str(reading.answers["nonsense"].problem)
 
 
 async def test_a_password_is_asked_for_once_and_a_wrong_one_is_said(monitoring_lab: Lab) -> None:

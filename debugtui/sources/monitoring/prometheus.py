@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from debugtui.model.clock import Clock
@@ -16,6 +17,7 @@ from debugtui.sources.monitoring.firing import of_prometheus
 from debugtui.sources.monitoring.parts import Parts
 from debugtui.sources.monitoring.server import ServerSource, Way
 from debugtui.sources.monitoring.shapes import flag, moment, name, number, rows, since_epoch, table
+from debugtui.sources.own_queries import own_answers
 from debugtui.sources.prometheus import PrometheusQueries
 
 _DROPPED = "prometheus_notifications_dropped_total"
@@ -27,8 +29,26 @@ class PrometheusSource(ServerSource):
 
     kind = Kind.PROMETHEUS
 
-    def __init__(self, source_name: str, way: Way, *, every: float | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        source_name: str,
+        way: Way,
+        *,
+        every: float | None = None,
+        clock: Clock | None = None,
+        own: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            source_name: its configured name.
+            way: how it is reached.
+            every: seconds between two reads.
+            clock: time.
+            own: the queries of the operator's own alert rules, by the rule's name.
+        """
         super().__init__(source_name, way, every=every, clock=clock)
+        self._queries_of_rules = dict(own or {})
         self.queries = PrometheusQueries(way.api)
         self._growth = Growth(self._clock)
 
@@ -67,10 +87,17 @@ class PrometheusSource(ServerSource):
             alertmanagers=await get.get("Alertmanagers", "/api/v1/alertmanagers", parts.alertmanagers),
         )
         reading = await self._own(get, reading, full)
+        if self._queries_of_rules:
+            reading = replace(reading, answers=await own_answers(self._newest, self._queries_of_rules, now))
         if found is not None and sum(found.by_health.values()) > len(found.kept):
             says = f"{len(found.kept)} of {sum(found.by_health.values())} targets are kept, those that are down first"
             get.gaps.append(Gap("targets", Problem(says)))
         return replace(reading, gaps=tuple(get.gaps))
+
+    async def _newest(self, expr: str) -> list[tuple[Mapping[str, str], float]]:
+        """Return the labels and the newest value of each series of an expression."""
+        result = await self.queries.query(expr)
+        return [(one.labels, one.values[-1]) for one in result.series if one.values]
 
     def _server_time(self, document: object) -> float:
         """Return its clock; a scalar, or with VictoriaMetrics a vector of one.
