@@ -25,6 +25,11 @@ Seen = Mapping[tuple[str, Target], datetime]
 #: An anomaly that may be over in a moment counts when it was there in an earlier reading, at least so long before.
 CONFIRMED = timedelta(seconds=0.5)
 
+#: Rules of who blocks others. Those who wait give up and come again, so that a blocker is remembered between two waits.
+BLOCKS = ("lock_chain", "lock_wait")
+#: How long.
+REMEMBERED = timedelta(seconds=60)
+
 #: Longest sentence about one anomaly, in characters.
 SAYS = 240
 
@@ -120,20 +125,13 @@ def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
     held = timedelta() if first is None else anomaly.at - first
     needed = timedelta(seconds=float(anomaly.fact("for_s") or 0.0))
     role = anomaly.role
-    if entry.passing and role is not Role.SUPPORT and held < CONFIRMED and not proven(anomaly):
+    if entry.passing and not anomaly.fact("lasted") and role is not Role.SUPPORT and held < CONFIRMED:
         role = Role.SUPPORT
     if needed and role is Role.SUPPORT and held >= needed:
         role = Role.CAUSE  # its duration is proven: it was seen for as long as its rule demands
+    if anomaly.rule == "idle_writer" and any((rule, anomaly.target) in seen for rule in BLOCKS):
+        role = Role.CAUSE  # others waited for it a moment ago; they gave up, and will come again
     return replace(anomaly, role=role, since=anomaly.since or first)
-
-
-def proven(anomaly: Anomaly) -> bool:
-    """Whether one look proves an anomaly that else could be over in a moment.
-
-    A probe that waited in vain for its whole time limit has looked for long enough, and what a release lacks does not come by
-    itself.
-    """
-    return anomaly.fact("fault") == "timeout" or anomaly.fact("asset") != ""
 
 
 class Memory:
@@ -141,11 +139,15 @@ class Memory:
 
     def __init__(self, start: Seen | None = None) -> None:
         self.seen: dict[tuple[str, Target], datetime] = dict(start or {})
+        self._last: dict[tuple[str, Target], datetime] = {}
 
     def note(self, view: FleetView) -> tuple[Anomaly, ...]:
         """Take note of a view; return its anomalies with their beginnings."""
         found = anomalies_of(view, self.seen)
-        self.seen = {key: self.seen.get(key, one.at) for one in found for key in ((one.rule, one.target),)}
+        held = {(one.rule, one.target): one.at for one in found}
+        self._last = {**self._last, **{key: at for key, at in held.items() if key[0] in BLOCKS}}
+        self._last = {key: at for key, at in self._last.items() if view.taken_at - at < REMEMBERED}
+        self.seen = {key: self.seen.get(key, at) for key, at in {**self._last, **held}.items()}
         return found
 
     def known(self, alerts: Iterable[tuple[str, Target, datetime]]) -> None:

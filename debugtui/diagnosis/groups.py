@@ -16,7 +16,7 @@ FIRST: tuple[str, ...] = (
     "tls_stale", "tls_expired", "tls_key", "tls_name", "tls_untrusted", "tls_renewal", "tls_expires", "tls_down",
     "nginx_config", "nginx_port", "nginx_down", "nginx_upstream", "nginx_not_reloaded", "nginx_passing",
     "unit_failed", "unit_failing",
-    "lock_chain", "lock_wait", "prepared_transaction", "idle_in_transaction", "long_query", "query_running",
+    "lock_chain", "lock_wait", "prepared_transaction", "idle_in_transaction", "idle_writer", "long_query", "query_running",
     "memory_exhausted", "overload", "memory", "cpu",
     "web_down", "web_status", "page_down", "web_json", "web_body", "request_failed", "js_exception", "js_rejection", "web_slow",
 )  # fmt: skip

@@ -112,11 +112,15 @@ def _stopped(below: Anomaly) -> bool:
 
 def _felt(above: Anomaly) -> bool:
     """Whether something that is no fault by itself is at least felt: what somebody stopped on purpose suffers from nothing."""
+    if above.rule == "unseen":
+        return False
     return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in _SLOWED
 
 
 def _since_then(below: Anomaly, above: Anomaly) -> bool:
     """Whether a container that was made anew may be what a proxy misses: its own files were not changed after that."""
+    if above.aspect is Aspect.SLOW or above.fact("status") == "504" or above.fact("fault") == "timeout":
+        return False  # somebody is there, and takes long
     changed = above.fact("changed")
     if above.target.kind not in _FRONT or below.since is None:
         return False

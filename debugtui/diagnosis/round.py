@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from debugtui.diagnosis.anomaly import Anomaly
 from debugtui.diagnosis.engine import diagnose, suspicious
-from debugtui.diagnosis.found import Memory, proven
+from debugtui.diagnosis.found import Memory
 from debugtui.diagnosis.gather import look_again
 from debugtui.diagnosis.looked import Looked
 from debugtui.fleet.topology.build import build_topology
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GAP_S = 1.5
 #: Seconds that a second reading of what is suspicious may take; what has not answered by then stays as it was.
 AGAIN_S = 12.0
+#: What took so long the first time, in milliseconds, is not read again: it would hold up everything else.
+SLOW_MS = 5_000.0
 #: Seconds between two rounds of a longer look.
 PAUSE_S = 2.0
 
@@ -59,8 +61,8 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
 
 
 async def _again(fleet: Fleet, anomalies: Iterable[Anomaly]) -> None:
-    """Read once more what has rates, and what is suspicious: no browser is opened, and no time limit awaited, twice."""
-    sources = _sources(fleet.view(), [one for one in suspicious(anomalies) if not proven(one)])
+    """Read once more what has rates, and what is suspicious; a browser is not opened a second time."""
+    sources = _sources(fleet.view(), suspicious(anomalies))
     try:
         async with asyncio.timeout(AGAIN_S):
             await fleet.read_rates()
@@ -77,6 +79,7 @@ def _sources(view: FleetView, anomalies: Iterable[Anomaly]) -> set[tuple[str, Ki
         for host in view.hosts
         for status in host.sources
         if status.kind is not Kind.CHROME
+        and (status.took_ms or 0.0) < SLOW_MS
         and (
             (status.host, status.kind, status.name) in places
             or (status.kind in whole and _of_kind(places, status.host, status.kind))

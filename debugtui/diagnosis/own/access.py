@@ -113,5 +113,6 @@ def of_lost(status: SourceStatus, now: datetime) -> Iterator[Anomaly]:
 def _unseen(target: Target, words: str, loss: Loss | None, now: datetime) -> Anomaly:
     return anomaly(
         "unseen", target, Aspect.ACCESS, Role.SUPPORT, f"{target} cannot be read: {line(words, 160)}", reading="error", at=now,
-        severity=Severity.LOW, points=30, refused="yes" if loss is Loss.REFUSES else "", port=port_of(words),
+        severity=Severity.LOW, points=30,
+        refused="yes" if loss is Loss.REFUSES and target.kind in _SERVED else "", port=port_of(words),
     )  # fmt: skip

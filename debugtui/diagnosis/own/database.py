@@ -17,6 +17,8 @@ from debugtui.model.target import Target
 #: Seconds of waiting from which a lock counts although no alert is raised yet: behind a session that does nothing, and behind
 #: one that works.
 IDLE_BLOCKS_S, ACTIVE_BLOCKS_S = 3.0, 8.0
+#: A session that has written and does nothing for so long holds up whoever comes next, in seconds.
+IDLE_WRITER_S = 5.0
 #: A commit that waits this long for a standby waits for one that is not there, in seconds.
 COMMIT_WAITS_S = 3.0
 #: WAL kept for a slot that nobody reads.
@@ -34,6 +36,7 @@ def found(status: SourceStatus, reading: PostgresReading, now: datetime) -> Iter
     """Yield the conditions of one database."""
     target = Target(status.host, "postgres", status.name)
     yield from _locks(target, reading)
+    yield from _idle_writers(target, reading, now)
     yield from _commits(target, reading, now)
     yield from _slots(target, reading)
     for setting, why, grave in harmful(reading):
@@ -60,6 +63,23 @@ def _locks(target: Target, reading: PostgresReading) -> Iterator[Anomaly]:
             "lock_wait", Target(target.host, target.kind, f"{target.name}/{node.gid or node.pid}"), Aspect.BLOCKED,
             Role.CAUSE, held.says, reading=f"locks[{place}].waiters", at=reading.taken_at, since=held.since, source=target,
             points=72 if idle else 64, more=held.facts,
+        )  # fmt: skip
+
+
+def _idle_writers(target: Target, reading: PostgresReading, now: datetime) -> Iterator[Anomaly]:
+    """Sessions that have written, and do nothing: whoever wants those rows waits, also where nobody waits at this moment."""
+    blocking_now = {node.pid for node in reading.locks if not node.depth}
+    for session in reading.sessions:
+        idle = (now - session.state_change).total_seconds() if session.state_change else 0.0
+        waits = session.state.startswith("idle in transaction") and session.has_written and session.pid not in blocking_now
+        if not waits or idle < IDLE_WRITER_S or session.backend_type not in _CLIENT:
+            continue
+        who = f"session {session.pid}" + (f" of {session.application}" if session.application else "")
+        says = f"{who} is idle in transaction for {span(idle)}, and holds what it has written"
+        yield anomaly(
+            "idle_writer", Target(target.host, target.kind, f"{target.name}/{session.pid}"), Aspect.BLOCKED, Role.SUPPORT, says,
+            reading=f"sessions[{session.pid}].state_change", at=reading.taken_at, since=session.xact_start, source=target,
+            points=70, pid=str(session.pid), state=session.state, application=session.application, title=says,
         )  # fmt: skip
 
 

@@ -50,6 +50,8 @@ def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target],
         newer = container.created_at is not None and container.created_at > changed
         if newer and container.state == "running" and target not in troubled and ports and not ports & looked_for:
             free.append((target, container, ports))
+    if any(target.host == host.name for target in troubled):
+        free = [one for one in free if one[0] in below]  # somebody else may be the one that is looked for
     known = [one for one in free if one[0] in below]
     named = [one for one in free if one[1].service and one[1].service == seeker.target.name.rpartition("/")[2]]
     # Where any container of the host is in trouble, it may be that one which is missed: no guess then.

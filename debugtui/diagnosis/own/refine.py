@@ -23,7 +23,7 @@ from debugtui.model.source import SourceStatus
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
 from debugtui.model.tls import TlsReading
-from debugtui.model.web import WebReading
+from debugtui.model.web import WebFault, WebReading
 
 #: Days before a certificate's end from which that is a fault and not a reminder.
 DAYS = 14.0
@@ -165,6 +165,7 @@ def _web(anomaly: Anomaly, reading: WebReading, _: SourceStatus) -> Anomaly | No
         anomaly,
         status="" if reading.status is None else str(reading.status),
         fault=reading.fault.value if reading.fault else "",
+        lasted="yes" if reading.fault is WebFault.TIMEOUT else "",  # many seconds without an answer are no moment
         url=f"{port.hostname or ''}:{port.port or (443 if port.scheme == 'https' else 80)}",
     )
 
@@ -268,7 +269,8 @@ def _request(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> 
         missing = code in (404, 410)
         role = Role.CAUSE if missing and _is_asset(request) else Role.SYMPTOM if missing else Role.SUPPORT
         found = replace(anomaly, aspect=Aspect.CONTENT, role=role, severity=Severity.HIGH, points=62)
-        return _with(found, status=str(code), asset=path)
+        # What a release lacks does not come by itself, and the browser is not opened a second time to see.
+        return _with(found, status=str(code), asset=path, lasted="yes" if role is Role.CAUSE else "")
     if urlsplit(request.url).netloc != own:
         return replace(anomaly, role=Role.SUPPORT)  # another site's server is not ours to judge
     return _with(anomaly, status=str(code) if code else "", fault=request.failure)

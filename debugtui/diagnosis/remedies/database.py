@@ -74,6 +74,7 @@ _BY_RULE: dict[str, Callable[[Anomaly], Iterator[Offer]]] = {
     "lock_chain": _blocker,
     "lock_wait": _blocker,
     "idle_in_transaction": _blocker,
+    "idle_writer": _blocker,
     "long_query": _blocker,
     "query_running": _blocker,
     "connections": _connections,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from debugtui.diagnosis.found import Memory
 from debugtui.model.docker import Container
 from debugtui.model.postgres import PreparedTransaction
 from debugtui.model.source import Kind
@@ -210,3 +211,23 @@ def test_a_cause_that_began_after_a_symptom_does_not_explain_it() -> None:
     early = {("unhealthy", Target("n1", "docker", "api")): ago(600)}
     found = decided(world, edges(*ROUTE), history=early)
     assert set(causes(found)) == {("docker", "n1/docker/api"), ("postgres", "n1/postgres/shop/900")}
+
+
+def idle_writer(seconds: float = 20.0) -> dict[str, object]:
+    return {"sessions": (session(900, "idle in transaction", "admin", seconds, has_written=True),)}
+
+
+def test_a_blocker_is_remembered_while_those_who_waited_come_again() -> None:
+    memory = Memory()
+    memory.note(view(host("n1", postgres(**chain(900)))))
+    between = view(host("n1", postgres(**idle_writer()), web(status=504)))
+    memory.note(between)
+    found = decided(between, history=memory.seen)
+    assert causes(found) == [("postgres", "n1/postgres/shop/900")]
+    assert answers(found)[0] == ("postgres.terminate_session", "n1/postgres/shop/900", {})
+
+
+def test_a_session_that_has_written_and_does_nothing_is_nothing_until_a_page_waits() -> None:
+    assert decided(view(host("n1", postgres(**idle_writer())))).findings == ()
+    world = view(host("n1", docker(api()), postgres(**idle_writer()), web(status=504), nginx()))
+    assert causes(decided(world, edges(*ROUTE))) == [("postgres", "n1/postgres/shop/900")]
