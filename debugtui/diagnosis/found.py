@@ -125,23 +125,13 @@ def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
     held = timedelta() if first is None else anomaly.at - first
     needed = timedelta(seconds=float(anomaly.fact("for_s") or 0.0))
     role = anomaly.role
-    fleeting = entry.passing and not anomaly.fact("lasted") and not proven(anomaly)
-    if fleeting and role is not Role.SUPPORT and held < CONFIRMED:
+    if entry.passing and not anomaly.fact("lasted") and role is not Role.SUPPORT and held < CONFIRMED:
         role = Role.SUPPORT
     if needed and role is Role.SUPPORT and held >= needed:
         role = Role.CAUSE  # its duration is proven: it was seen for as long as its rule demands
     if anomaly.rule == "idle_writer" and any((rule, anomaly.target) in seen for rule in BLOCKS):
         role = Role.CAUSE  # others waited for it a moment ago; they gave up, and will come again
     return replace(anomaly, role=role, since=anomaly.since or first)
-
-
-def proven(anomaly: Anomaly) -> bool:
-    """Whether one look proves an anomaly that else could be over in a moment.
-
-    A probe that waited in vain for its whole time limit has looked for long enough, and what a release lacks does not come by
-    itself.
-    """
-    return anomaly.fact("fault") == "timeout" or anomaly.fact("asset") != ""
 
 
 class Memory:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from debugtui.diagnosis.anomaly import Anomaly
 from debugtui.diagnosis.engine import diagnose, suspicious
-from debugtui.diagnosis.found import Memory, proven
+from debugtui.diagnosis.found import Memory
 from debugtui.diagnosis.gather import look_again
 from debugtui.diagnosis.looked import Looked
 from debugtui.fleet.topology.build import build_topology
@@ -61,8 +61,8 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
 
 
 async def _again(fleet: Fleet, anomalies: Iterable[Anomaly]) -> None:
-    """Read once more what has rates, and what is suspicious: no browser is opened, and no time limit awaited, twice."""
-    sources = _sources(fleet.view(), [one for one in suspicious(anomalies) if not proven(one)])
+    """Read once more what has rates, and what is suspicious; a browser is not opened a second time."""
+    sources = _sources(fleet.view(), suspicious(anomalies))
     try:
         async with asyncio.timeout(AGAIN_S):
             await fleet.read_rates()

@@ -269,7 +269,8 @@ def _request(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> 
         missing = code in (404, 410)
         role = Role.CAUSE if missing and _is_asset(request) else Role.SYMPTOM if missing else Role.SUPPORT
         found = replace(anomaly, aspect=Aspect.CONTENT, role=role, severity=Severity.HIGH, points=62)
-        return _with(found, status=str(code), asset=path)
+        # What a release lacks does not come by itself, and the browser is not opened a second time to see.
+        return _with(found, status=str(code), asset=path, lasted="yes" if role is Role.CAUSE else "")
     if urlsplit(request.url).netloc != own:
         return replace(anomaly, role=Role.SUPPORT)  # another site's server is not ours to judge
     return _with(anomaly, status=str(code) if code else "", fault=request.failure)
