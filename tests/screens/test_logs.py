@@ -240,8 +240,10 @@ async def test_late_lines_are_marked(opened: Opened) -> None:
         _, _, coach, _ = give(pilot)
         await open_for_container(pilot)
         coach.push(at(-3.5, "late line", Level.INFO))
-        await at_rest(pilot, 13)
-        assert any("~" in line and "late line" in line for line in shown(pilot))
+        async with asyncio.timeout(10):
+            while not any("late line" in line for line in shown(pilot)):
+                await pilot.pause(0.02)
+        assert next(line for line in shown(pilot) if "late line" in line)[:20].endswith("~")
 
 
 @pytest.mark.parametrize("name", ["logs", "logs-at-alert", "logs-chooser", "logs-time"])

@@ -180,6 +180,9 @@ class Following:
         found: list[LogLine] = []
         while True:
             piece = await self._files.read(self._path, inode=self._inode, start=self._at)
+            if piece.state == "new" and await self._skipped():
+                found += self._say("… it was rotated twice; what was written last to the first file may be missing")
+                continue
             found += self._noted(piece)
             if piece.size - piece.begin > BEHIND:
                 passed = piece.size - STEP - piece.begin
@@ -199,6 +202,14 @@ class Following:
                 await self._go_on(found)
             if piece.end >= piece.size or len(found) >= BATCH:
                 return found
+
+    async def _skipped(self) -> bool:
+        """Go on with the file before the last rotation, where the one that was read is gone: it was rotated twice."""
+        older = await self._older(0) if self._before is not None else None
+        if older is None or older.inode == self._inode:
+            return False
+        self._inode, self._at, self._idle = older.inode, 0, 0
+        return True
 
     def _noted(self, piece: Piece) -> list[LogLine]:
         """Take in which file a piece is of; say where lines may be missing."""

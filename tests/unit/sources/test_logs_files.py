@@ -155,6 +155,25 @@ async def test_a_rotation_loses_no_line_even_those_written_to_the_renamed_file(
     assert [text.split(": ")[1] for text in texts] == ["first", "before", "after the rename", "into the new one"]
 
 
+async def test_a_log_that_is_rotated_twice_between_two_looks_goes_on_with_the_file_in_between(
+    files: RemoteFiles, tmp_path: Path
+) -> None:
+    path = tmp_path / "error.log"
+    path.write_text(error_line(0, "first"))
+    follower = Follower(origin(files, path))
+    await follower.ready()
+    between = tmp_path / "between"
+    between.write_text(error_line(1, "in between"))
+    after = tmp_path / "after"
+    after.write_text(error_line(2, "after"))
+    between.replace(f"{path}.1")  # what was read before has no name any more
+    after.replace(path)
+    texts = await follower.until("after")
+    await follower.end()
+    assert [text.split(": ")[1] for text in texts if "[error]" in text] == ["first", "in between", "after"]
+    assert any("rotated twice" in text for text in texts)
+
+
 async def test_a_log_that_is_emptied_is_begun_again_and_says_so(files: RemoteFiles, tmp_path: Path) -> None:
     path = tmp_path / "error.log"
     path.write_text(error_line(0, "first") * 5)
