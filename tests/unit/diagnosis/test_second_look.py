@@ -19,9 +19,11 @@ from debugtui.model.source import Kind
 from debugtui.model.target import Target
 from tests.unit.diagnosis.build import (
     NOW,
+    WebFault,
     ago,
     box,
     chain,
+    chrome,
     decided,
     docker,
     edges,
@@ -30,6 +32,7 @@ from tests.unit.diagnosis.build import (
     host,
     nginx,
     postgres,
+    request,
     source,
     system,
     t,
@@ -141,3 +144,12 @@ def test_more_readings_that_agree_make_a_cause_surer() -> None:
     log = Clue(t("n1/postgres/shop"), Says.LOCKED, NOW)
     assert alone < guessed < known
     assert decided(view(host("n1", postgres(**chain(900)))), looked=Looked((log,))).findings[0].confidence > alone
+
+
+def test_what_waited_for_its_whole_time_limit_and_what_a_release_lacks_need_no_second_look() -> None:
+    hangs = view(host("n1", web("front", None, fault=WebFault.TIMEOUT)))
+    assert [one.role for one in anomalies_of(hangs)] == [Role.SYMPTOM]
+    refused = view(host("n1", web("front", None, fault=WebFault.REFUSED)))
+    assert [one.role for one in anomalies_of(refused)] == [Role.SUPPORT]
+    lacks = view(host("n1", chrome(failed=(request("/app.js", 404, kind="script"),))))
+    assert [one.role for one in anomalies_of(lacks)] == [Role.CAUSE]
