@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Role, node_of
+from debugtui.diagnosis.anomaly import MONITORS, ROUTE, Anomaly, Role, node_of
 from debugtui.diagnosis.changes import before
 from debugtui.diagnosis.clues import Clue
 from debugtui.diagnosis.explain import Link, Root, depth_of
@@ -70,7 +70,7 @@ def finding_of(root: Root, clues: Sequence[Clue], changes: Sequence[Evidence], a
         confidence=points_of(root, own, bool(recent)) / 100,
         severity=_severity(root),
         since=since,
-        evidence=_evidence(root, clues, recent),
+        evidence=_evidence(root, [*own, *(clue for clue in clues if clue not in own and _told_of(root, clue, around))], recent),
         impact=_impact(root),
         remediations=offers(root, around),
         runbook=runbook_of(cause),
@@ -133,9 +133,8 @@ def _evidence(root: Root, clues: Sequence[Clue], recent: Sequence[Evidence]) -> 
         root.links,
         key=lambda link: (depth_of(link.above.target), link.above.severity.rank, str(link.above.target), link.above.rule),
     )
-    things = {node for one in root.all() for node in (one.target, one.node)}
     rows = [_row(link.above, link) for link in links]
-    rows += [_told(clue) for clue in clues if clue.source in things]
+    rows += [_told(clue) for clue in clues]
     rows += [*recent, *(_row(one) for one in root.beside)]
     kept: list[Evidence] = []
     last = _row(root.cause)
@@ -148,6 +147,14 @@ def _evidence(root: Root, clues: Sequence[Clue], recent: Sequence[Evidence]) -> 
 def _row(anomaly: Anomaly, link: Link | None = None) -> Evidence:
     why = f" ({link.why})" if link is not None and link.why and link.relation is not Relation.SAME else ""
     return Evidence(anomaly.source, anomaly.reading, anomaly.at, f"{anomaly.says}{why}")
+
+
+def _told_of(root: Root, clue: Clue, around: Surroundings) -> bool:
+    """Whether a log belongs to the story: of what suffers, or of what a route that fails for no other reason rests on."""
+    things = {node for one in root.all() for node in (one.target, one.node)}
+    if root.cause.target.kind in (*ROUTE, Kind.NGINX):
+        things |= set(around.reach.of(root.cause))
+    return clue.source in things
 
 
 def _told(clue: Clue) -> Evidence:

@@ -273,7 +273,13 @@ def _request(anomaly: Anomaly, reading: ChromeReading, status: SourceStatus) -> 
         return _with(found, status=str(code), asset=path, lasted="yes" if role is Role.CAUSE else "")
     if urlsplit(request.url).netloc != own:
         return replace(anomaly, role=Role.SUPPORT)  # another site's server is not ours to judge
-    return _with(anomaly, status=str(code) if code else "", fault=request.failure)
+    # An answer of 5xx, and an address where nobody is, were seen; what was only late may be over.
+    seen = code >= 500 or request.failure in _DEFINITE
+    return _with(anomaly, status=str(code) if code else "", fault=request.failure, lasted="yes" if seen else "")
+
+
+#: How a browser says that nobody is there.
+_DEFINITE = frozenset({"net::ERR_CONNECTION_REFUSED", "net::ERR_NAME_NOT_RESOLVED", "net::ERR_ADDRESS_UNREACHABLE"})
 
 
 def _path(request: PageRequest, own: str) -> str:

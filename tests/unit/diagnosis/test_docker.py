@@ -223,3 +223,11 @@ def test_a_container_that_was_made_anew_and_serves_is_nothing() -> None:
     events = (event("destroy", "api", 21), event("create", "api", 20))
     found = decided(view(host("n1", docker(box("api", health="healthy"), events=events), nginx(), web())))
     assert (found.findings, found.undecided) == ((), ())
+
+
+def test_a_route_that_fails_for_no_reason_that_is_seen_cites_the_log_of_what_is_behind_it() -> None:
+    world = view(host("n1", docker(box("api", health="healthy")), web(status=500)))
+    clue = Clue(t("n1/docker/api"), Says.SCHEMA, NOW, 9)
+    found = decided(world, edges(("n1/web/front", "n1/docker/api")), looked=Looked((clue,)))
+    assert causes(found) == [("web", "n1/web/front")]
+    assert "its log tells of a missing table or column, 9 lines" in [row.says for row in found.findings[0].evidence]

@@ -207,3 +207,10 @@ def test_errors_of_the_last_minutes_that_are_over_are_nothing() -> None:
 
 def test_a_configuration_that_was_changed_and_not_taken_is_only_a_reminder() -> None:
     assert decided(view(host("n1", web(), nginx(config_changed_at=ago(5), started_at=ago(900))))).findings == ()
+
+
+def test_an_api_that_only_the_browser_sees_failing_is_a_finding_from_one_look() -> None:
+    world = view(host("n1", web(), nginx(access=access(0.3)), chrome(failed=(request("/api/cart", 500),)), docker(box("api"))))
+    assert causes(decided(world, twice=False)) == [("web", "n1/web/front")]
+    late = view(host("n1", web(), chrome(failed=(request("/api/cart", None, failure="timed out"),))))
+    assert decided(late, twice=False).findings == ()
