@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from debugtui.demo import looks
 from debugtui.demo.cast import HostPart
 from debugtui.hosts import sockets
 from debugtui.sources.libvirt import console
@@ -96,6 +97,8 @@ class Shell:
             "ls": self._ls,
             "stat": self._stat,
         }
+        if name in looks.ANSWERS:
+            return Answer(looks.ANSWERS[name].encode())
         if name not in known:
             return Answer(stderr=f"sh: 1: {name}: not found\n".encode(), status=127)
         return known[name](arguments)
@@ -234,6 +237,8 @@ def _without_prefixes(words: list[str]) -> list[str]:
         head = PurePosixPath(words[0]).name
         if head in ("exec", "env", "nice", "command") or _ASSIGNMENT.match(words[0]):
             words = words[1:]
+            while head in ("env", "nice") and words and words[0] in ("-i", "-n"):
+                words = words[2:] if words[0] == "-n" else words[1:]
         elif head == "timeout":
             words = words[1:]
             while words and words[0].startswith("-"):

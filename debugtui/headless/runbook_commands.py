@@ -165,7 +165,7 @@ def run(
     except AimError as error:
         _end(str(error), UNREADABLE)
     number = _number(runbook, wanted) if wanted is not None else None
-    tell = None if as_json or as_markdown else _tell
+    tell = None if as_json or as_markdown else _InOrder(number or 1)
     done = _run(_run_on(config, runbook, aim, number, operator or _login(), tell))
     if as_json:
         _print_json({"version": 1, **run_document(done)})
@@ -193,9 +193,19 @@ def _login() -> str:
         return ""
 
 
-def _tell(step: StepRun) -> None:
-    for line in runbook_text.step_lines(step):
-        click.echo(line)
+class _InOrder:
+    """Prints steps in the order of the runbook, whichever ends first."""
+
+    def __init__(self, first: int = 1) -> None:
+        self._next = first
+        self._waiting: dict[int, StepRun] = {}
+
+    def __call__(self, step: StepRun) -> None:
+        self._waiting[step.number] = step
+        while self._next in self._waiting:
+            for line in runbook_text.step_lines(self._waiting.pop(self._next)):
+                click.echo(line)
+            self._next += 1
 
 
 async def _run_on(

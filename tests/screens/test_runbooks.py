@@ -154,7 +154,7 @@ async def test_p_on_a_remediation_leads_to_its_plan_and_no_further(opened: Opene
         screen = await opened_runbook(pilot, "3", "down")
         await press(pilot, "down", "down", "enter")
         await done(pilot, screen, 1)
-        screen.query_one("#table-steps", LineTable).move_to("offer 3 1")
+        screen.query_one("#table-steps", LineTable).move_to("offer 3 0")
         await press(pilot, "p")
         await until(pilot, ApprovalScreen)
         assert desk.asked == ["offers kvm-01/postgres/coach/4711", "plan postgres.terminate_session {}"]

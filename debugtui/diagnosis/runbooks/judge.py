@@ -18,7 +18,7 @@ from debugtui.model.text import line
 
 #: Most figures that are found in a text.
 MOST = 10_000
-_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,12})?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from debugtui.config.models import Config
 from debugtui.diagnosis.runbooks import fill, judge
 from debugtui.diagnosis.runbooks.aim import WHOLE_HOST, Place
 from debugtui.diagnosis.runbooks.allow.check import check_command, real_command
+from debugtui.diagnosis.runbooks.allow.table import PROGRAMS
+from debugtui.diagnosis.runbooks.answers import of_answer, samples
 from debugtui.diagnosis.runbooks.comparing import LOOKED_AT, expression
 from debugtui.diagnosis.runbooks.paths import Leaf, leaves, parts_of
 from debugtui.diagnosis.runbooks.seen import Seen, leaves_table, not_here, shown, table, unseen
@@ -19,12 +21,12 @@ from debugtui.diagnosis.runbooks.servers import Servers
 from debugtui.diagnosis.runbooks.sql import check_reading
 from debugtui.diagnosis.runbooks.step import Judge, Step
 from debugtui.fleet.fleet import Fleet
-from debugtui.hosts.link import CommandResult, Link
+from debugtui.hosts.link import CommandResult, Link, LinkError
 from debugtui.model.clock import Clock
 from debugtui.model.jsonable import jsonable
 from debugtui.model.runbook import StepVerdict
-from debugtui.model.source import Freshness, Kind, Problem, Reading, SourceStatus
-from debugtui.model.target import Target
+from debugtui.model.source import Freshness, Kind, LinkState, Problem, Reading, SourceStatus
+from debugtui.model.target import NO_HOSTS, Target
 from debugtui.model.text import clean, decode, line
 from debugtui.sources.base import SourceError
 
@@ -145,7 +147,8 @@ class Looks:
             return Seen(ran, output)
         if wanted.of == "status":
             return Seen(ran, output, judge.Figures((Leaf(float(done.status), {}),)))
-        found = await asyncio.to_thread(judge.in_text, clean(text), wanted.pattern)
+        said = text if PROGRAMS[argv[0]].stderr else decode(done.stdout)
+        found = await asyncio.to_thread(judge.in_text, clean(said), wanted.pattern)
         if not found.leaves and done.stderr.strip() and (done.status or not done.stdout.strip()):
             # Nothing but a complaint (no journal, no permission): that nothing was found says nothing then.
             return Seen(ran, output, problem=line(clean(done.stderr).strip().splitlines()[0], 300))
@@ -272,9 +275,15 @@ class Looks:
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict) or not isinstance(data.get("result"), list):
             return unseen("it does not answer as a Prometheus", ran)
-        rows = list(_samples(data))
+        rows = list(samples(data))
         found = judge.in_rows(rows, "value") if rows else judge.Figures()
         return Seen(ran, await asyncio.to_thread(table, rows) if rows else "no series", found)
+
+    def _reaches(self, place: Place, error: SourceError | LinkError) -> bool:
+        if isinstance(error, SourceError):
+            return True
+        host = place.target.host if place.target.host not in NO_HOSTS else _host(place)
+        return self._fleet.link(host).status.state is LinkState.UP
 
     async def _http(self, step: Step, place: Place) -> Seen:
         if step.server is not None:
@@ -285,16 +294,19 @@ class Looks:
         begun = self._clock.monotonic()
         try:
             status, body = await api.fetch(path, most=PAGE)
-        except SourceError as error:
-            if step.judge is not None and step.judge.none is not None:
-                return Seen(ran, str(error.problem), judge.Figures())
-            raise
+        except (SourceError, LinkError) as error:
+            # Nobody answers there, which is an answer, and never a good one; but only while the way to the host itself stands.
+            if step.judge is None or step.judge.none in (None, "ok") or not self._reaches(place, error):
+                raise
+            return Seen(ran, problem=str(error.problem), instead=StepVerdict(step.judge.none))
         ms = 1000 * (self._clock.monotonic() - begun)
         head = f"{status} in {ms:.0f} ms, {len(body)} bytes"
         output = f"{head}\n{await asyncio.to_thread(shown, body[:BYTES])}"
         if step.judge is None:
             return Seen(ran, output)
-        return Seen(ran, output, await asyncio.to_thread(_of_answer, step.judge, status, ms, body))
+        if status >= 400 and (step.judge.json_path or step.judge.pattern or step.judge.of == "body"):
+            return Seen(ran, output, problem=f"it answers {status}")
+        return Seen(ran, output, await asyncio.to_thread(of_answer, step.judge, status, ms, body))
 
 
 def _host(place: Place) -> str:
@@ -313,30 +325,3 @@ def _only(rows: Sequence[str], step: Step) -> list[str]:
         return list(rows)
     wanted = expression(step.only)
     return [row for row in rows if wanted.search(row[:LOOKED_AT])]
-
-
-def _samples(data: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return the series of an answer: the value, then the labels."""
-    result = data["result"]
-    if data.get("resultType") in ("scalar", "string") and isinstance(result, list) and len(result) == 2:
-        return [{"value": result[1]}]
-    rows: list[dict[str, object]] = []
-    for one in result if isinstance(result, list) else ():
-        value = one.get("value") if isinstance(one, dict) else None
-        metric = one.get("metric") if isinstance(one, dict) else None
-        if isinstance(value, list) and len(value) == 2:
-            labels = (
-                {line(str(name), 60): line(str(label), 120) for name, label in metric.items()}
-                if isinstance(metric, dict)
-                else {}
-            )
-            rows.append({"value": value[1], **labels})
-    return rows
-
-
-def _of_answer(wanted: Judge, status: int, ms: float, body: bytes) -> judge.Figures:
-    if wanted.json_path is not None:
-        return judge.in_json(decode(body), wanted.json_path)
-    if wanted.pattern is not None or wanted.of == "body":
-        return judge.in_text(clean(body), wanted.pattern)
-    return judge.Figures((Leaf(ms if wanted.of == "ms" else float(status), {}),))

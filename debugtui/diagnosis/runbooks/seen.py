@@ -29,6 +29,7 @@ class Seen:
         old: how old a reading is that should be newer; empty where it is fresh.
         skipped: it does not apply here, for the reason in `problem`.
         none: the verdict where there are no figures.
+        instead: the verdict of a step that takes it for an answer that nothing came.
     """
 
     ran: str
@@ -39,6 +40,7 @@ class Seen:
     old: str = ""
     skipped: bool = False
     none: StepVerdict = StepVerdict.UNKNOWN
+    instead: StepVerdict = StepVerdict.UNKNOWN
 
 
 def shown(text: str | bytes, *, end: bool = False) -> str:
@@ -111,4 +113,4 @@ def not_here(problem: str) -> Seen:
 
 def of_problem(seen: Seen) -> Judged:
     """Return the verdict where nothing came."""
-    return Judged(StepVerdict.SKIPPED if seen.skipped else StepVerdict.UNKNOWN, seen.problem)
+    return Judged(StepVerdict.SKIPPED if seen.skipped else seen.instead, seen.problem)

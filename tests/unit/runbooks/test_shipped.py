@@ -84,6 +84,14 @@ def test_every_kind_of_step_is_used_by_one_of_them() -> None:
     assert {step.kind for one in shipped() for step in one.runbook.steps} == set(STEP_KINDS)
 
 
+def test_the_demos_hosts_answer_the_commands_that_are_shipped() -> None:
+    from debugtui.demo.looks import ANSWERS
+
+    programs = {step.argv[0] for one in shipped() for step in one.runbook.steps if step.argv is not None}
+    answered = {*ANSWERS, "cat", "stat", "systemctl"}  # files there are few, units none
+    assert programs - answered == set()
+
+
 @pytest.mark.parametrize(
     ("target", "rule", "wanted"),
     [

@@ -31,6 +31,7 @@ class Program:
         words: the check of all of them together.
         own: reads all arguments itself, where they follow no rule of options (`find`).
         heavy: it may read much: it runs at the lowest priority.
+        stderr: what it has to say, it says on standard error; of all others only complaints stand there, which are not judged.
         not_this: options that are refused on purpose, with the reason; others are refused because nobody vouches for them.
     """
 
@@ -45,6 +46,7 @@ class Program:
     words: WordsCheck | None = None
     own: Callable[[Sequence[str]], None] | None = None
     heavy: bool = False
+    stderr: bool = False
     not_this: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, arguments: Sequence[str]) -> None:

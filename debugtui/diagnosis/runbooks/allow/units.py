@@ -84,6 +84,7 @@ PROGRAMS = (
         flags("t T v V q"),
         valued(c=place_fault),
         needs=((flags("t T v V"), "without it a server is started"),),
+        stderr=True,
         not_this={
             "-s": "it signals the running server",
             "-g": "it sets directives",
