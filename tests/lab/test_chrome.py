@@ -141,8 +141,7 @@ async def test_a_sound_page_has_times_a_tree_and_a_picture(tmp_path: Path) -> No
         file = Path(reading.picture.path)
         assert file.parent == tmp_path / "shots"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert cold.took_ms < 8000
-    assert warm.took_ms < 3000 or warm.took_ms < cold.took_ms  # the benchmark holds the figures on a calm machine
+    assert warm.took_ms < cold.took_ms  # how fast they are is measured by the benchmark, on a calm machine
 
 
 async def test_what_a_policy_forbids_is_blocked() -> None:
@@ -151,14 +150,12 @@ async def test_what_a_policy_forbids_is_blocked() -> None:
     assert served.hits["/never.js"] == 0
     assert outcomes(reading, served) == {"/never.js": "blocked (script-src-elem)"}
     assert "high GET /never.js failed: blocked (script-src-elem)" in messages(reading)
-    assert reading.took_ms < 8000
 
 
 async def test_a_stream_is_no_fault_and_a_request_that_never_ends_is() -> None:
     async with site(free_port()) as served, source(f"{served.url}/stream") as made:
         reading = await made.read(full=True)
         assert (reading.fault, reading.failed) == ("", ())
-        assert reading.took_ms < 12000
         made._config = WebConfig(name="front", url=f"{served.url}/waits")
         reading = await made.read(full=True)
         assert outcomes(reading, served) == {"/never": "timed out"}

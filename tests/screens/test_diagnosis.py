@@ -119,7 +119,7 @@ async def test_p_leads_to_the_plan_of_the_best_remediation(opened: Opened) -> No
         await show(pilot, found())
         await press(pilot, "d", "p")
         await until(pilot, ApprovalScreen)
-        assert desk.asked == ["plan postgres.terminate_session {}"]
+        assert desk.asked == ["offers kvm-01/postgres/coach/4711", "plan postgres.terminate_session {}"]
 
 
 async def test_another_cause_has_another_story(opened: Opened) -> None:

@@ -49,7 +49,8 @@ def fields(engine: DockerEngine, name: str) -> dict[str, Any]:
         key: {part: one for part, one in value.items() if part not in moving}
         for key, value in found["NetworkSettings"]["Networks"].items()
     }
-    kept = {key: found[key] for key in ("Id", "Name", "Config", "HostConfig", "Mounts", "Image", "Path", "Args")}
+    kept = {key: found[key] for key in ("Id", "Name", "Config", "HostConfig", "Image", "Path", "Args")}
+    kept["Mounts"] = sorted(found["Mounts"], key=lambda mount: str(mount["Destination"]))  # the engine keeps no order of them
     return {**kept, "Networks": networks, "Running": found["State"]["Running"]}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import random
-import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -256,7 +254,7 @@ def test_anything_belongs_to_a_node() -> None:
     assert walk.home(Target("nowhere", "docker", "x")) is None
 
 
-def test_a_thousand_things_take_less_than_50_ms() -> None:
+def test_a_thousand_things_are_each_placed_once() -> None:
     fleet = []
     for number in range(20):
         name = f"kvm-{number:02}"
@@ -288,27 +286,6 @@ def test_a_thousand_things_take_less_than_50_ms() -> None:
             )
         )
     whole, made = view(*fleet), config()
-    best = 10.0
-    gc.collect()
-    gc.freeze()  # what else this process holds is not what is measured
-    try:
-        for _ in range(20):  # others may be busy on this machine: the best try counts, and one that is good enough ends it
-            slower = how_much_slower()
-            began = time.process_time()
-            topology = build_topology(whole, made)
-            best = min(best, (time.process_time() - began) / slower)
-            if best < 0.05:
-                break
-    finally:
-        gc.unfreeze()
+    topology = build_topology(whole, made)
     assert len(topology.nodes) >= 1000
-    assert best < 0.05, f"{best * 1000:.0f} ms"
-
-
-def how_much_slower() -> float:
-    """Return how much slower this machine is just now than an idle one, which makes 100,000 entries in 10 ms; 1 at least."""
-    began = time.process_time()
-    made = {}
-    for number in range(100_000):
-        made[number] = (number, number)
-    return max(1.0, (time.process_time() - began) / 0.01)
+    assert len({node.target for node in topology.nodes}) == len(topology.nodes)
