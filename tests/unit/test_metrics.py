@@ -25,6 +25,7 @@ from debugtui.model.postgres import PostgresReading
 from debugtui.model.queues import ConsumerGroup, Queue
 from debugtui.model.redis import RedisReading
 from debugtui.model.source import FleetView, Freshness, HostView, Kind, LinkState, LinkStatus, Problem, SourceStatus
+from tests.screens.monitoring_world import alertmanager, grafana, loki, prometheus
 from tests.screens.state_world import backups, journal, rabbitmq, redis
 from tests.screens.world import small_world
 from tests.unit.fakes import START, system_reading
@@ -51,7 +52,7 @@ def status(kind: Kind, reading: Any, name: str = "", freshness: Freshness = Fres
 
 
 async def everything() -> FleetView:
-    """The whole small world of the pictures, and the queues, journal and backups."""
+    """The whole small world of the pictures, and the queues, journal, backups and monitoring servers."""
     fleet, _ = small_world()
     await fleet.read_all(full=True)
     seen = fleet.view()
@@ -60,6 +61,10 @@ async def everything() -> FleetView:
         status(Kind.RABBITMQ, rabbitmq(), "mq"),
         status(Kind.JOURNAL, journal()),
         status(Kind.BACKUP, backups(), "coach"),
+        status(Kind.PROMETHEUS, prometheus(), "prom"),
+        status(Kind.ALERTMANAGER, alertmanager(), "am"),
+        status(Kind.LOKI, loki(), "loki"),
+        status(Kind.GRAFANA, grafana(), "grafana"),
     )
     first = dataclasses.replace(seen.hosts[0], sources=(*map(_with_rest, seen.hosts[0].sources), *more))
     return dataclasses.replace(seen, hosts=(first, *seen.hosts[1:]))
@@ -109,6 +114,7 @@ def test_every_kind_of_reading_that_this_page_knows_has_its_figures() -> None:
     """A reading without metrics of its own is still there with `source_up` and its age."""
     known = {reading.__name__ for reading in collecting._ADDERS}
     assert {"SystemReading", "LibvirtReading", "DockerReading", "PostgresReading", "RedisReading", "RabbitmqReading"} <= known
+    assert {"PrometheusReading", "AlertmanagerReading", "LokiReading", "GrafanaReading"} <= known
     assert {"JournalReading", "BackupReading", "WebReading", "TlsReading", "NginxReading", "GroqReading"} <= known
 
 

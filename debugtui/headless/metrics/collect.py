@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from debugtui import __version__
-from debugtui.headless.metrics import of_hosts, of_services, of_state
+from debugtui.headless.metrics import of_hosts, of_monitoring, of_services, of_state
 from debugtui.headless.metrics.samples import Samples, gauge, seconds
+from debugtui.model.alertmanager import AlertmanagerReading
 from debugtui.model.alerts import Alert, Severity
 from debugtui.model.backup import BackupReading
 from debugtui.model.chrome import ChromeReading
 from debugtui.model.docker import DockerReading
+from debugtui.model.grafana import GrafanaReading
 from debugtui.model.groq import GroqReading
 from debugtui.model.journal import JournalReading
 from debugtui.model.libvirt import LibvirtReading
+from debugtui.model.loki import LokiReading
 from debugtui.model.nginx import NginxReading
 from debugtui.model.postgres import PostgresReading
+from debugtui.model.prometheus import PrometheusReading
 from debugtui.model.rabbitmq import RabbitmqReading
 from debugtui.model.redis import RedisReading
 from debugtui.model.source import FleetView, Freshness, LinkState, SourceStatus
@@ -97,6 +101,10 @@ _ADDERS: dict[type, Callable[[Samples, str, str, Any], None]] = {
     RabbitmqReading: of_state.of_rabbitmq,
     JournalReading: of_state.of_journal,
     BackupReading: of_state.of_backup,
+    PrometheusReading: of_monitoring.of_prometheus,
+    AlertmanagerReading: of_monitoring.of_alertmanager,
+    LokiReading: of_monitoring.of_loki,
+    GrafanaReading: of_monitoring.of_grafana,
 }
 
 

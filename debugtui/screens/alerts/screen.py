@@ -153,6 +153,10 @@ class AlertsScreen(DetailScreen):
         number = key.removeprefix(rows.SILENCE) if key.startswith(rows.SILENCE) else key.partition(rows.UNDER)[2]
         return next((one for one in self.app.keeper.book.silences if one.id == number), None)
 
+    def alert_under_cursor(self) -> Alert | None:
+        """Return the alert that the cursor stands on."""
+        return self._alert()
+
     def repair_target(self) -> Target | None:
         """Return what the alert under the cursor is about."""
         alert = self._alert()

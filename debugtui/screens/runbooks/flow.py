@@ -40,6 +40,7 @@ async def open_runbooks(
     from debugtui.diagnosis.runbooks.fit import fitting
     from debugtui.diagnosis.runbooks.load import load
     from debugtui.diagnosis.runbooks.run import Bench, Runner, new_run
+    from debugtui.fleet.topology.build import build_topology
 
     shelf = await asyncio.to_thread(load, folder)
     for problem in shelf.problems:
@@ -55,7 +56,8 @@ async def open_runbooks(
         found = await app.push_screen_wait(ChooseRunbookScreen(str(about), fits, others, config.ui.language))
     if found is None or app.fleet is None:
         return
-    runner = Runner(Bench(app.fleet, config, asker, app.clock), found.runbook, Aim(about))
+    topology = await asyncio.to_thread(build_topology, app.view, config)
+    runner = Runner(Bench(app.fleet, config, asker, app.clock), found.runbook, Aim(about, topology=topology))
     run = new_run(runner, app.clock, operator=_login(), language=config.ui.language)
     app.push_screen(RunbookScreen(runner, run, lambda done: _keep(state, done)))
 
