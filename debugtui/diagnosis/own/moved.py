@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
