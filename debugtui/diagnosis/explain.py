@@ -189,8 +189,10 @@ def _rank(link: Link) -> tuple[object, ...]:
     """Order: known before guessed, at fault by itself before felt, the stronger relation, the deepest, the earliest."""
     role = {Role.CAUSE: 2, Role.SYMPTOM: 1, Role.SUPPORT: 0}[link.below.role]
     since = link.below.since or _LATE
+    # Of several that were made anew the last one is meant: what came before has proven itself.
+    order = since.timestamp() if link.below.rule == "container_remade" else -since.timestamp() if since is not _LATE else -1e12
     strong = link.relation >= Relation.INFERRED
-    return (strong, role, link.relation, depth_of(link.below.target), -since.timestamp() if since is not _LATE else -1e12,
+    return (strong, role, link.relation, depth_of(link.below.target), order,
             link.below.severity.rank * -1, str(link.below.target), link.below.rule)  # fmt: skip
 
 

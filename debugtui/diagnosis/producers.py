@@ -121,6 +121,8 @@ def _since_then(below: Anomaly, above: Anomaly) -> bool:
     """Whether a container that was made anew may be what a proxy misses: its own files were not changed after that."""
     if above.aspect is Aspect.SLOW or above.fact("status") == "504" or above.fact("fault") == "timeout":
         return False  # somebody is there, and takes long
+    if below.fact("listens") and (above.aspect is Aspect.DOWN or above.fact("status") == "502"):
+        return False  # where it listens is known, and compared with where it is looked for (own/moved.py)
     changed = above.fact("changed")
     if above.target.kind not in _FRONT or below.since is None:
         return False

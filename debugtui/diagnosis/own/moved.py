@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
@@ -22,7 +23,7 @@ _PUBLISHED = re.compile(r":(\d{1,5})->")
 def with_moved(anomalies: Sequence[Anomaly], view: FleetView, reach: Reach) -> tuple[Anomaly, ...]:
     """Return the anomalies, and one for each container that is known to have moved away from where it is looked for."""
     found: dict[Target, Anomaly] = {}
-    troubled = {one.node for one in anomalies if one.target.kind == Kind.DOCKER}
+    troubled = {one.node for one in anomalies if one.target.kind == Kind.DOCKER and one.role is not Role.SUPPORT}
     for seeker in anomalies:
         if seeker.rule != "nginx_upstream" or seeker.fact("partly"):
             continue
@@ -30,7 +31,14 @@ def with_moved(anomalies: Sequence[Anomaly], view: FleetView, reach: Reach) -> t
         moved = _moved(seeker, host, reach, troubled, _looked_for(view)) if host is not None else None
         if moved is not None:
             found.setdefault(moved.target, moved)
-    return (*anomalies, *(found[target] for target in sorted(found, key=str)))
+    seen = {host.name for host in view.hosts if _sockets(host)}
+    told = [_listening(one) if one.rule == "container_remade" and one.target.host in seen else one for one in anomalies]
+    return (*told, *(found[target] for target in sorted(found, key=str)))
+
+
+def _listening(made: Anomaly) -> Anomaly:
+    """Note that it is known where a container that was made anew listens: that it is not found there is told, or is not so."""
+    return replace(made, facts=(*made.facts, ("listens", "known")))
 
 
 def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target], looked_for: set[int]) -> Anomaly | None:
