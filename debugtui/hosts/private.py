@@ -18,8 +18,8 @@ PATH_LIMIT = 100
 #: Longest remote socket name that is kept as the local one.
 _NAME_LIMIT = 40
 
-#: The file in each folder that its owner holds locked. A process's number says nothing in another container or PID namespace that
-#: shares /tmp; the lock is seen by all.
+#: The file in each folder that its owner holds locked. A process's number says nothing in another container or PID namespace
+#: that shares /tmp; the lock is seen by all.
 _LOCK = ".lock"
 
 #: Seconds within which a folder without a lock is taken for one that is just being made.
