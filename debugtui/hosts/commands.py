@@ -20,6 +20,8 @@ from debugtui.model.text import line
 
 _Opened: TypeAlias = tuple[asyncssh.SSHClientChannel[bytes], asyncssh.SSHClientSession[bytes]]
 
+#: Seconds for which a refused session is asked for again where no other command of ours runs.
+LINGER_S = 2.0
 #: Seconds that finding out about the host's `timeout` may take before commands go without it.
 PROBE_LIMIT = 5.0
 
@@ -111,13 +113,20 @@ class Commands:
         )
 
     async def _in_turn(self, argv: Sequence[str], limiter: str, end: float, stdin: bytes, limit: int) -> CommandResult:
+        clock = asyncio.get_running_loop().time
+        patience: float | None = None
         while True:
             async with self._gate.turn():
-                left = max(1, math.ceil(end - asyncio.get_running_loop().time()))
+                left = max(1, math.ceil(end - clock()))
                 try:
                     return await self._once(_command(argv, limiter, left), stdin, limit)
                 except SessionRefusedError as error:
                     if self._gate.shrink():
+                        continue
+                    # sshd gives up the session of a command that has just ended a moment later, on a busy host some moments.
+                    patience = patience if patience is not None else min(clock() + LINGER_S, end)
+                    if clock() < patience:
+                        await asyncio.sleep(0.1)
                         continue
                     raise LinkError(
                         Problem(

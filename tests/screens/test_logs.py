@@ -61,7 +61,7 @@ def bar(pilot: Pilot[int], name: str) -> str:
 
 async def at_rest(pilot: Pilot[int], lines: int | None = None) -> None:
     """Wait until the viewer shows what was read, and as many lines as expected."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             await pilot.pause(0.02)
             if not isinstance(pilot.app.screen, LogsScreen):
@@ -233,7 +233,7 @@ async def test_late_lines_are_marked(opened: Opened) -> None:
         _, _, coach, _ = give(pilot)
         await open_for_container(pilot)
         coach.push(at(-3.5, "late line", Level.INFO))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not any("late line" in line for line in shown(pilot)):
                 await pilot.pause(0.02)
         assert next(line for line in shown(pilot) if "late line" in line)[:20].endswith("~")
@@ -250,7 +250,11 @@ async def test_screen(name: str, opened: Opened, snap: Snap) -> None:
         else:
             await open_for_container(pilot)
         if name == "logs-chooser":
-            await pilot.press("number_sign", "down", "space")
+            await pilot.press("number_sign")
+            async with asyncio.timeout(40):
+                while not isinstance(app.screen, ChooseScreen):
+                    await pilot.pause(0.02)
+            await pilot.press("down", "space")
         elif name == "logs-time":
             await pilot.press("at", *"25:99", "enter")
         await pilot.pause()
