@@ -52,7 +52,7 @@ async def _leave(_: Progress) -> Decision:
 
 @contextlib.asynccontextmanager
 async def nginx_lab(
-    make_ssh_server: Callable[..., SshServer], nginx: NginxServer, *webs: WebConfig, dwell: float = 0.1, env: str = ""
+    make_ssh_server: Callable[..., SshServer], nginx: NginxServer, *webs: WebConfig, dwell: float = 0.25, env: str = ""
 ) -> AsyncIterator[NginxLab]:
     """Start the way to the host; the nginx itself is the test's to start."""
     server = make_ssh_server(f"SetEnv SHLVL=5 PATH=/usr/local/bin:/usr/bin:/bin {env}".strip())
