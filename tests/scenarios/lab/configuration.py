@@ -33,6 +33,10 @@ journal = false
   name = "orders"
   dsn = "{lab.database.dsn(database="orders")}"
   repair_dsn = "{lab.database.dsn(user="postgres", database="orders")}"
+  [[hosts.redis]]
+  name = "queue"
+  url = "{lab.queue.url}"
+  queues = ["shop:*"]
   [[hosts.web]]
   name = "front"
   url = "{lab.site.tls_url}/"
