@@ -94,18 +94,17 @@ def _of_source(status: SourceStatus) -> Iterator[Evidence]:
 
 def _docker(host: str, reading: DockerReading) -> Iterator[Evidence]:
     names = {container.name for container in reading.containers}
-    for number, event in enumerate(reading.events):
+    for event in reading.events:
         words = _DOCKER.get(event.action)
         if words is None or event.action in _BY_ITSELF:
             continue
         if event.type == "container":
             detail = f" ({line(event.detail, 80)})" if event.detail else ""
             says = f"container {event.name} {words}{detail}"
-            yield Evidence(Target(host, "docker", event.name), f"events[{number}].action", event.at, says)
+            yield Evidence(Target(host, "docker", event.name), f"events[{event.name}].action", event.at, says)
         elif event.type == "image":
-            yield Evidence(
-                Target(host, "docker"), f"events[{number}].action", event.at, f"image {line(event.name, 80)} {words}"
-            )
+            name = line(event.name, 80)
+            yield Evidence(Target(host, "docker"), f"events[{name}].action", event.at, f"image {name} {words}")
     for container in reading.containers:
         if container.created_at is not None and container.name in names:
             says = f"container {container.name} was made from {line(container.image, 80)}"

@@ -12,7 +12,8 @@ from debugtui.diagnosis.explain import Root, explain
 from debugtui.diagnosis.found import Seen, anomalies_of
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.own.moved import with_moved
-from debugtui.diagnosis.own.pressure import with_processes
+from debugtui.diagnosis.own.pressure import with_processes, with_quick
+from debugtui.diagnosis.own.silent import with_silent
 from debugtui.diagnosis.own.witnesses import without_contradicted
 from debugtui.diagnosis.reach import Reach
 from debugtui.diagnosis.surroundings import Surroundings
@@ -46,10 +47,11 @@ def diagnose(
         now: the moment of the diagnosis (UTC); the view's where None.
     """
     moment, seen = now or view.taken_at, looked or Looked()
-    reach = Reach(topology or Topology(moment))
-    anomalies = with_processes(anomalies_of(view, history), seen.processes)
+    known = topology or Topology(moment)
+    reach = Reach(known)
+    anomalies = with_quick(with_processes(anomalies_of(view, history), seen.processes), view)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
-    anomalies = with_moved(anomalies, view, reach)
+    anomalies = with_silent(with_moved(anomalies, view, reach), view, known)
     changes = changes_of(view, executions)
     around = Surroundings(view, reach, seen.spaces)
     roots = [root for root in explain(anomalies, reach, seen.clues) if _may_be_called(root, view)]

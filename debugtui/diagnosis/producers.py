@@ -91,7 +91,7 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return False
     if above.role is Role.CAUSE:
         return _cause(below, above, relation)
-    if below.aspect not in LEADS[above.aspect] or (below.rule in _BUSY and not _feels_slow(above)):
+    if below.aspect not in LEADS[above.aspect] or (below.rule in _BUSY and not _feels_busy(below, above)):
         return False
     return _answer(below, above, relation) and _near(below, above, relation)
 
@@ -101,9 +101,12 @@ def _lately(below: Anomaly, above: Anomaly) -> bool:
     return below.since is not None and above.at - below.since < LATELY
 
 
-def _feels_slow(above: Anomaly) -> bool:
-    """Whether it may be slowness that is felt: an answer that comes late, or not in time."""
-    return above.aspect is Aspect.SLOW or above.fact("fault") == "timeout" or above.fact("status") in ("503", "504")
+def _feels_busy(below: Anomaly, above: Anomaly) -> bool:
+    """Whether it may be a busy host that is felt: an answer that comes late; or not in time, where no neighbour is quick."""
+    never = above.fact("fault") == "timeout" or above.fact("status") in ("503", "504") or above.rule == "silent"
+    if never and below.role is Role.SUPPORT and below.fact("quick"):
+        return False
+    return above.aspect is Aspect.SLOW or never
 
 
 def _stopped(below: Anomaly) -> bool:
@@ -114,7 +117,7 @@ def _felt(above: Anomaly) -> bool:
     """Whether something that is no fault by itself is at least felt: what somebody stopped on purpose suffers from nothing."""
     if above.rule == "unseen":
         return False
-    return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in _SLOWED
+    return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in (*_SLOWED, "silent")
 
 
 def _since_then(below: Anomaly, above: Anomaly) -> bool:
@@ -152,7 +155,8 @@ def _near(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     if relation is Relation.GUESS:
         if above.aspect is Aspect.CONTENT or (_stopped(below) and not _lately(below, above)):
             return False
-        return above.target.kind in _FRONT and below.target.kind in _SERVERS | {Kind.NGINX}
+        waits = above.target.kind in _FRONT or above.rule == "silent"
+        return waits and below.target.kind in _SERVERS | {Kind.NGINX}
     if relation is Relation.HOST:
         return below.aspect in (Aspect.RESOURCE, Aspect.DOWN) and below.rule != "unit_failed"
     if relation is Relation.SAME:

@@ -56,12 +56,15 @@ class Reach:
 
     def _walk(self, start: Target) -> dict[Target, Way]:
         found: dict[Target, Way] = {}
+        settled = {edge.below for edge in self._below.get(start, ()) if edge.settled}
         waiting: deque[tuple[Target, int, bool]] = deque([(start, 0, True)])
         while waiting:
             here, hops, certain = waiting.popleft()
             if hops >= MOST_HOPS:
                 continue
             for edge in self._below.get(here, ()):
+                if edge.passes and here in settled:
+                    continue  # where the requests of `start` go on is told by its own edges
                 sure = certain and edge.certain
                 for node in {edge.below, node_of(edge.below)}:
                     before = found.get(node)

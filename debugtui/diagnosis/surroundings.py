@@ -50,6 +50,7 @@ class Surroundings:
     _dangling: dict[str, int] = field(default_factory=dict)
     _root_dir: dict[str, str] = field(default_factory=dict)
     _mounts: dict[str, dict[str, float]] = field(default_factory=dict)
+    _without_units: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for host in self.view.hosts:
@@ -62,6 +63,8 @@ class Surroundings:
                     self._dangling[host.name] = sum(image.size_bytes for image in unused)
                     self._root_dir[host.name] = status.reading.root_dir
                 elif isinstance(status.reading, SystemReading):
+                    if status.reading.failed_units is None:
+                        self._without_units.add(host.name)
                     self._mounts[host.name] = {
                         one.mount: max(one.used_percent, one.inodes_percent or 0.0) for one in status.reading.filesystems
                     }
@@ -85,6 +88,10 @@ class Surroundings:
         """Return the filesystem that a path lies on, where it is nearly full; empty else."""
         mount = self.mount_of(host, path)
         return mount if self._mounts.get(host, {}).get(mount, 0.0) > FULL_PERCENT else ""
+
+    def may_have_units(self, host: str) -> bool:
+        """Return whether a host may have units to restart: one whose system was read, and told of none, has no systemd."""
+        return host not in self._without_units
 
     def dangling_bytes(self, host: str) -> int:
         """Return what images without a name that nothing uses take, in bytes."""

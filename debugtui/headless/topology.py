@@ -16,7 +16,7 @@ from debugtui.headless.asker import terminal_asker
 from debugtui.headless.check import Status, judge, read_config
 from debugtui.model.catalogue import Catalogue, Service
 from debugtui.model.jsonable import jsonable
-from debugtui.model.topology import Topology
+from debugtui.model.topology import Edge, Topology
 
 
 @click.command()
@@ -52,10 +52,15 @@ def document(found: Topology, catalogue: Catalogue) -> dict[str, object]:
         "version": 1,
         "taken_at": jsonable(found.taken_at),
         "nodes": [{**_object(node), "title": redact(node.title), "says": redact(node.says)} for node in found.nodes],
-        "edges": [{**_object(edge), "why": redact(edge.why)} for edge in found.edges],
+        "edges": [_edge(edge) for edge in found.edges],
         "services": [_object(service) for service in catalogue.services],
         "unplaced": jsonable(catalogue.unplaced),
     }
+
+
+def _edge(edge: Edge) -> dict[str, object]:
+    """Return one relation; how requests pass through a proxy is the diagnosis' own business."""
+    return {"above": str(edge.above), "below": str(edge.below), "why": redact(edge.why), "certain": edge.certain}
 
 
 def _object(value: object) -> dict[str, object]:

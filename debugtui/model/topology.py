@@ -60,12 +60,16 @@ class Edge:
         above, below: the two things.
         why: the reading that says so, one line: `upstream api: 127.0.0.1:8001 is published by api`.
         certain: False where it is inferred (a name that is alike, an address seen once), and nothing stronger says so.
+        passes: along it a proxy hands on requests: of some of the addresses that it serves, and not of others.
+        settled: from a web address to a proxy: how its requests go on from there is told by edges of its own.
     """
 
     above: Target
     below: Target
     why: str
     certain: bool = True
+    passes: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

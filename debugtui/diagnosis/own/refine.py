@@ -161,11 +161,12 @@ def _system(anomaly: Anomaly, reading: SystemReading, _: SourceStatus) -> Anomal
 
 def _web(anomaly: Anomaly, reading: WebReading, _: SourceStatus) -> Anomaly | None:
     port = urlsplit(reading.url)
+    late = reading.fault is WebFault.TIMEOUT
     return _with(
-        anomaly,
+        replace(anomaly, aspect=Aspect.ERRORS) if late else anomaly,  # who lets others wait may be well, or not
         status="" if reading.status is None else str(reading.status),
         fault=reading.fault.value if reading.fault else "",
-        lasted="yes" if reading.fault is WebFault.TIMEOUT else "",  # many seconds without an answer are no moment
+        lasted="yes" if late else "",  # many seconds without an answer are no moment
         url=f"{port.hostname or ''}:{port.port or (443 if port.scheme == 'https' else 80)}",
     )
 

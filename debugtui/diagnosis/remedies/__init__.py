@@ -37,5 +37,7 @@ def offers(root: Root, around: Surroundings) -> tuple[Offer, ...]:
         return ()
     found: dict[tuple[str, object], Offer] = {}
     for offer in make(root, around):
+        if offer.name == "system.restart_unit" and not around.may_have_units(offer.target.host):
+            continue
         found.setdefault((offer.name, offer.target), offer)
     return tuple(list(found.values())[:MOST])

@@ -24,10 +24,12 @@ def offers(root: Root, around: Surroundings) -> Iterator[Offer]:
     if cause.fact("oom") or known & {"oom_killed", "container_memory"}:
         yield from _more_memory(root)
     if rule == "crash_loop":
-        yield from _recreate(root)
+        # Without an earlier image it is a person who says what has to change: until then the loop can be ended.
+        yield from _recreate(root, only_known=True)
         yield Offer("docker.restart_policy", target, (("policy", "no"),))
+        yield from _recreate(root)
         yield Offer("docker.restart", target)
-    elif rule == "unhealthy":
+    elif rule in ("unhealthy", "silent"):
         yield Offer("docker.restart", target)
         yield from _recreate(root, only_known=True)
     elif rule in ("container_remade", "container_moved"):

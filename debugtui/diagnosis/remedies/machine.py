@@ -24,6 +24,8 @@ def guests(root: Root, around: Surroundings) -> Iterator[Offer]:
         yield Offer("libvirt.resume", target)
     elif rule in ("vm_off", "vm_forced_off", "vm_stopped", "vm_crashed"):
         yield Offer("libvirt.start", target)
+    elif rule == "silent":
+        yield Offer("libvirt.restart", target)
     elif not target.name and rule.startswith("lost_"):
         yield Offer("system.restart_unit", Target(target.host, "system", "libvirtd.service"))
     if space:

@@ -43,11 +43,14 @@ class Draft:
     """Nodes and edges, by what they are about.
 
     Attributes:
+        passing, settled: the pairs of `edges` that are so, see `Edge`.
         strength: how strong the reasons are that are added now: a lower one replaces a higher one of the same certainty.
     """
 
     nodes: dict[Target, Node] = field(default_factory=dict)
     edges: dict[tuple[Target, Target], _Reason] = field(default_factory=dict)
+    passing: set[tuple[Target, Target]] = field(default_factory=set)
+    settled: set[tuple[Target, Target]] = field(default_factory=set)
     strength: int = 0
 
     def add(self, target: Target, title: str, state: NodeState = NodeState.UNKNOWN, says: str = "") -> None:
@@ -92,7 +95,9 @@ class Draft:
         for (above, below), (guessed, _, why) in self.edges.items():
             first, second = place.get(above), place.get(below)
             if first is not None and second is not None:
-                found.append((first, second, Edge(above, below, line(why, WHY), not guessed)))
+                pair = above, below
+                edge = Edge(above, below, line(why, WHY), not guessed, pair in self.passing, pair in self.settled)
+                found.append((first, second, edge))
         found.sort(key=lambda one: one[:2])
         return Topology(taken_at, nodes, tuple(edge for _, _, edge in found))
 

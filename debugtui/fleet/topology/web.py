@@ -43,7 +43,8 @@ def _web(draft: Draft, host: HostFacts, facts: Facts, places: Places, status: So
     wanted = table.nginx if table is not None else None
     if wanted is not None and host.config is not None:
         name = next((name for name, path in nginx_files(host.config).items() if path == wanted), "")
-        _through(draft, facts, target, Target(host.name, Kind.NGINX.value, name), url, f"configured: nginx = {wanted}")
+        nginx = Target(host.name, Kind.NGINX.value, name)
+        _through(draft, facts, places, target, nginx, url, f"configured: nginx = {wanted}")
         return
     for name in table.containers if table is not None else ():
         below = Target(host.name, Kind.DOCKER.value, name)
@@ -57,7 +58,7 @@ def _web(draft: Draft, host: HostFacts, facts: Facts, places: Places, status: So
     for place in guessed:
         why, certain = f"{at[0]}:{at[1]} {place.says}", place.certain and not outside
         if place.target.kind == Kind.NGINX:
-            served = _through(draft, facts, target, place.target, url, why, certain=certain, by_name=outside)
+            served = _through(draft, facts, places, target, place.target, url, why, certain=certain, by_name=outside)
             if served or not outside:
                 continue
         draft.edge(target, place.target, why, certain=certain)
@@ -73,7 +74,16 @@ def _web(draft: Draft, host: HostFacts, facts: Facts, places: Places, status: So
 
 
 def _through(
-    draft: Draft, facts: Facts, web: Target, nginx: Target, url: str, why: str, *, certain: bool = True, by_name: bool = False
+    draft: Draft,
+    facts: Facts,
+    places: Places,
+    web: Target,
+    nginx: Target,
+    url: str,
+    why: str,
+    *,
+    certain: bool = True,
+    by_name: bool = False,
 ) -> bool:
     """Add the way of a web address through an nginx; return whether one of its servers is for that name."""
     reading = _reading_of(facts, nginx)
@@ -85,11 +95,45 @@ def _through(
     if server is None or reading is None:
         return named
     location = _location_for(server.locations, urlsplit(url).path or "/")
-    for upstream in reading.upstreams if location is not None else ():
-        if location is not None and _passes_to(location) == upstream.name:
-            reason = f"location {location.path} of {' '.join(server.names) or '_'} passes to the upstream {upstream.name}"
-            draft.edge(web, upstream_target(nginx, upstream.name), reason, certain=certain or named)
+    if location is None or not _on(draft, facts, places, web, nginx, reading, server, location, certain=certain or named):
+        return named
+    if (certain or named) and _plain(server, location):
+        draft.settled.add((web, nginx))
     return named
+
+
+def _on(
+    draft: Draft,
+    facts: Facts,
+    places: Places,
+    web: Target,
+    nginx: Target,
+    reading: NginxReading,
+    server: Server,
+    location: Location,
+    *,
+    certain: bool,
+) -> bool:
+    """Add where the requests of a web address go on from its nginx; return whether that is known. Files go nowhere."""
+    where = f"location {location.path} of {' '.join(server.names) or '_'}"
+    passes_to = _passes_to(location)
+    if any(upstream.name == passes_to for upstream in reading.upstreams):
+        reason = f"{where} passes to the upstream {passes_to}"
+        draft.edge(web, upstream_target(nginx, passes_to), reason, certain=certain)
+        return True
+    if not location.to or location.to.startswith(("/", "answers ")):
+        return True
+    at, host = address_of(location.to), facts.hosts.get(nginx.host)
+    if at is None or host is None or not _is_passed(location):
+        return False
+    behind = _reach(draft, host, places, web, at, f"{where}: {at[0]}:{at[1]}", within=places.inside(nginx))
+    return bool(behind)
+
+
+def _plain(server: Server, location: Location) -> bool:
+    """Whether the location is surely the one: no regular expression goes before it, no named one comes after it."""
+    exact = location.path.startswith("= ")
+    return exact or not any(one.path.startswith(("~", "@")) for one in server.locations)
 
 
 def _reading_of(facts: Facts, nginx: Target) -> NginxReading | None:
@@ -150,6 +194,7 @@ def _nginx(draft: Draft, host: HostFacts, places: Places, status: SourceStatus, 
         below = upstream_target(target, upstream.name)
         if upstream.name in used:
             draft.edge(target, below, f"a location passes to the upstream {upstream.name}")
+            draft.passing.add((target, below))
         _upstream(draft, host, places, below, upstream, within)
     names = {upstream.name for upstream in reading.upstreams}
     for server, location in _passing(reading):
@@ -157,16 +202,22 @@ def _nginx(draft: Draft, host: HostFacts, places: Places, status: SourceStatus, 
         if _passes_to(location) in names or at is None:
             continue
         why = f"location {location.path} of {' '.join(server.names) or '_'}: {at[0]}:{at[1]}"
-        _reach(draft, host, places, target, at, why, within=within)
+        behind = _reach(draft, host, places, target, at, why, within=within)
+        draft.passing.update((target, below) for below in behind)
     _certificates(draft, host, target, reading)
 
 
 def _passing(reading: NginxReading) -> Iterator[tuple[Server, Location]]:
     for server in reading.servers:
         for location in server.locations:
-            plain = _passes_to(location)
-            if "://" in location.to or (":" in plain and not location.to.startswith(("answers ", "/", "unix:"))):
+            if _is_passed(location):
                 yield server, location
+
+
+def _is_passed(location: Location) -> bool:
+    """Whether a location passes requests to an address that stands in it."""
+    plain = _passes_to(location)
+    return "://" in location.to or (":" in plain and not location.to.startswith(("answers ", "/", "unix:")))
 
 
 def _upstream(
@@ -195,8 +246,10 @@ def _reach(
     why: str,
     state: NodeState = NodeState.UNKNOWN,
     within: Container | None = None,
-) -> None:
+) -> tuple[Target, ...]:
     """Add what is behind an address that requests are passed to; the address itself where nothing watched is known there.
+
+    Returns it; empty where nothing is known, not even the address.
 
     Args:
         draft: the topology so far.
@@ -213,7 +266,7 @@ def _reach(
     for place in behind:
         draft.edge(above, place.target, f"{why} {place.says}", certain=place.certain)
     if behind or found.inside:
-        return
+        return tuple(place.target for place in behind)
     if found.local is not None:
         says = "nothing that is watched is known to listen there"
         below = draft.address(found.local, "127.0.0.1" if is_loopback(at[0]) else at[0], at[1], says)
@@ -223,6 +276,7 @@ def _reach(
     if state is not NodeState.UNKNOWN:
         draft.become(below, state, "accepts connections" if state is NodeState.OK else "accepts no connections")
     draft.edge(above, below, why)
+    return (below,)
 
 
 def _certificates(draft: Draft, host: HostFacts, target: Target, reading: NginxReading) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import socket
 import subprocess
@@ -83,6 +84,7 @@ def test_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         left, own, odd = (short / f"dbgtui-{name}-x" for name in (str(ended.pid), str(os.getpid()), "word"))
         for path in (left, own, odd):
             path.mkdir()
+        os.utime(left, (1_000_000_000, 1_000_000_000))
         folder = PrivateFolder()
         places = [folder.place(name) for name in (".s.PGSQL.5432", "n" * 50, "", "..")]
         assert [place.name for place in places] == [".s.PGSQL.5432", "s", "s", "s"]
@@ -100,6 +102,22 @@ def test_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         for path in short.iterdir():
             path.rmdir()
         short.rmdir()
+
+
+def test_a_private_folder_whose_owner_lives_in_another_pid_namespace_is_left_alone(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    held, free, new = (tmp_path / f"dbgtui-{ended.pid}-{name}" for name in ("held", "free", "new"))
+    for path in (held, free, new):
+        path.mkdir()
+    for path in (held, free):
+        (path / ".lock").touch()
+    with (held / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sweep(tmp_path)
+        assert (held.exists(), free.exists(), new.exists()) == (True, False, True)
+    sweep(tmp_path)
+    assert not held.exists()
 
 
 def test_finding() -> None:

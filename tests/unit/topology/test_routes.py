@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from debugtui.diagnosis.reach import Reach
 from debugtui.model.nginx import Listen, Server
 from debugtui.model.source import Kind
 from debugtui.model.system import Socket
@@ -261,3 +262,28 @@ def test_a_port_that_a_vms_own_process_holds_leads_to_the_vm() -> None:
         "127.0.0.1:8088 is held by the process of the VM intra",
         True,
     )
+
+
+def test_each_address_of_one_nginx_leads_only_to_what_its_own_location_passes_to() -> None:
+    cart, wiki = container("cart", ports=("127.0.0.1:7001->80/tcp",)), container("wiki", ports=("127.0.0.1:7002->80/tcp",))
+    servers = (
+        server("shop.test", 8443, ("/", ""), ("/cart", "http://127.0.0.1:7001")),
+        server("wiki.test", 8443, ("/", "http://127.0.0.1:7002")),
+        server("old.test", 8443, ("/", ""), ("@app", "http://127.0.0.1:7002")),
+    )
+    pages = {"cart": "http://shop.test:8443/cart", "front": "http://shop.test:8443/", "old": "http://old.test:8443/"}
+    topology = built(
+        host(
+            "alder",
+            status("alder", Kind.DOCKER, docker(cart, wiki)),
+            status("alder", Kind.NGINX, nginx(servers=servers), "main"),
+            *(status("alder", Kind.WEB, web(url), name) for name, url in pages.items()),
+        )
+    )
+    assert "alder/docker/cart" in below_of(topology, "alder/web/cart")
+    reach = {name: Reach(topology).below(Target("alder", "web", name)) for name in pages}
+    boxes = {name: {str(one) for one in found if one.kind == Kind.DOCKER and one.name} for name, found in reach.items()}
+    assert boxes["cart"] == {"alder/docker/cart"}
+    assert boxes["front"] == set(), "files go nowhere"
+    assert boxes["old"] == {"alder/docker/cart", "alder/docker/wiki"}, "a named location may be where it goes on: not known"
+    assert all(Target("alder", "nginx", "main") in found for found in reach.values())

@@ -1,0 +1,64 @@
+"""What runs and gives no answer: the container or the VM behind an address at which requests are taken and never answered.
+
+It is only called the cause where nothing explains its silence: a lock, a server that it waits for, its own state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from debugtui.diagnosis.anomaly import ROUTE, Anomaly, Aspect, Role
+from debugtui.diagnosis.own.making import anomaly
+from debugtui.model.docker import DockerReading
+from debugtui.model.libvirt import LibvirtReading
+from debugtui.model.source import FleetView, Kind
+from debugtui.model.target import Target
+from debugtui.model.topology import Edge, Topology
+
+
+def with_silent(anomalies: Sequence[Anomaly], view: FleetView, topology: Topology) -> tuple[Anomaly, ...]:
+    """Return the anomalies, and one for each thing that runs and lets those wait who ask it."""
+    readings = dict(_running(view))
+    found: dict[Target, Anomaly] = {}
+    for waiting in anomalies:
+        for edge, address in _asked(waiting, topology):
+            path = readings.get(edge.below)
+            if path is not None and edge.certain:
+                found.setdefault(edge.below, _silent(edge.below, path, address, waiting))
+    return (*anomalies, *(found[target] for target in sorted(found, key=str)))
+
+
+def _asked(waiting: Anomaly, topology: Topology) -> Iterator[tuple[Edge, str]]:
+    """Yield what somebody waits for in vain: behind the address that a proxy names, or right behind a route."""
+    if waiting.rule == "nginx_passing" and waiting.aspect is Aspect.SLOW and waiting.fact("address"):
+        address = waiting.fact("address")
+        for edge in topology.edges:
+            proxy = edge.above.host == waiting.target.host and edge.above.kind == Kind.NGINX
+            if proxy and edge.above.name.partition("/")[0] == waiting.target.name and f" {address} " in f" {edge.why} ":
+                yield edge, address
+    elif waiting.target.kind in ROUTE and waiting.fact("fault") == "timeout":
+        below = topology.below(waiting.node)
+        if not any(edge.below.kind == Kind.NGINX for edge in below):
+            yield from ((edge, waiting.fact("url")) for edge in below)
+
+
+def _running(view: FleetView) -> Iterator[tuple[Target, str]]:
+    """Yield what runs, as far as its own system says, and where that is read."""
+    for host in view.hosts:
+        for status in host.sources:
+            if isinstance(status.reading, DockerReading):
+                for box in status.reading.containers:
+                    if box.state == "running":
+                        yield Target(host.name, Kind.DOCKER, box.name), f"containers[{box.name}].state"
+            elif isinstance(status.reading, LibvirtReading):
+                for vm in status.reading.vms:
+                    if vm.state == "running":
+                        yield Target(host.name, Kind.LIBVIRT, vm.name), f"vms[{vm.name}].state"
+
+
+def _silent(target: Target, path: str, address: str, waiting: Anomaly) -> Anomaly:
+    says = f"{target.name} runs, and gives no answer{f' at {address}' if address else ''}"
+    return anomaly(
+        "silent", target, Aspect.SLOW, Role.SUPPORT, says, reading=path, at=waiting.at, since=waiting.since, points=64,
+        title=says,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Root causes that run and give no answer, and what a busy host is not to blame for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from debugtui.diagnosis.engine import diagnose
+from debugtui.model.diagnosis import Diagnosis
+from debugtui.model.nginx import ErrorGroup
+from debugtui.model.source import FleetView
+from debugtui.model.topology import Edge, Topology
+from tests.unit.diagnosis.build import (
+    NOW,
+    WebFault,
+    ago,
+    answers,
+    box,
+    causes,
+    chain,
+    decided,
+    docker,
+    edges,
+    host,
+    libvirt,
+    nginx,
+    postgres,
+    system,
+    t,
+    view,
+    vm,
+    web,
+)
+
+LATE = ErrorGroup(
+    "error", 4, 'upstream timed out (110: Connection timed out) while reading response, upstream: "http://10.3.0.9:81/"', ago(4)
+)
+BUSY = {"cpu_percent": 97.0, "load1": 9.0, "load5": 8.5, "cpus": 2}
+
+
+def behind(thing: str) -> Topology:
+    rows = [
+        Edge(t("oak/web/wiki"), t("oak/nginx/edge"), "configured"),
+        Edge(t("oak/nginx/edge"), t(thing), "location / of wiki.test: 10.3.0.9:81 is held by it"),
+        Edge(t(thing), t("oak/system"), "it runs there"),
+    ]
+    return Topology(NOW, (), tuple(rows))
+
+
+def late(*more: object) -> FleetView:
+    return view(host("oak", nginx("edge", errors=(LATE,)), web("wiki", 504), *more))
+
+
+def test_a_guest_that_runs_and_answers_nobody_is_named_where_its_proxy_waits_for_it() -> None:
+    found = decided(late(libvirt(vm("wiki-2"), vm("ci-4")), system()), behind("oak/libvirt/wiki-2"))
+    assert causes(found) == [("kvm", "oak/libvirt/wiki-2")]
+    assert found.findings[0].title == "wiki-2 runs, and gives no answer at 10.3.0.9:81"
+    assert answers(found) == [("libvirt.restart", "oak/libvirt/wiki-2", {})]
+
+
+def test_a_container_that_answers_nobody_is_named_without_a_proxy_too() -> None:
+    world = view(host("oak", docker(box("wiki")), web("wiki", None, fault=WebFault.TIMEOUT)))
+    found = decided(world, edges(("oak/web/wiki", "oak/docker/wiki")))
+    assert causes(found) == [("docker", "oak/docker/wiki")]
+    assert answers(found)[0] == ("docker.restart", "oak/docker/wiki", {})
+
+
+def test_what_explains_the_silence_is_the_cause() -> None:
+    top = behind("oak/docker/wiki")
+    locked = postgres("pages", **chain(99, state="idle in transaction", waits=30.0))
+    known = replace(top, edges=(*top.edges, Edge(t("oak/docker/wiki"), t("oak/postgres/pages"), "seen")))
+    for topology in (top, known):
+        found = decided(late(docker(box("wiki")), locked), topology)
+        assert [layer for layer, _ in causes(found)] == ["postgres"]
+    paused = decided(late(docker(box("wiki", "paused"))), top)
+    assert [offer[0] for offer in answers(paused)] == []
+    assert "paused" in paused.findings[0].title
+
+
+def test_one_late_line_of_a_proxy_is_no_finding() -> None:
+    quiet = view(host("oak", nginx("edge", errors=(LATE,)), docker(box("wiki")), web("wiki", 200)))
+    assert not decided(quiet, behind("oak/docker/wiki")).findings
+
+
+def test_a_busy_host_is_not_to_blame_for_one_silent_address_where_its_neighbours_answer_at_once() -> None:
+    for rows, expected in (((web("shop"), web("blog")), "oak/libvirt/wiki-2"), ((), "oak/system")):
+        found: Diagnosis = decided(late(libvirt(vm("wiki-2")), system(**BUSY), *rows), behind("oak/libvirt/wiki-2"))
+        assert [target for _, target in causes(found)] == [expected]
+
+
+def test_a_timeout_that_a_lock_leads_to_needs_no_proxy() -> None:
+    locked = postgres("pages", **chain(99, state="idle in transaction", waits=30.0))
+    world = view(host("oak", docker(box("wiki")), locked, web("wiki", None, fault=WebFault.TIMEOUT)))
+    found = decided(world, edges(("oak/web/wiki", "oak/docker/wiki"), ("oak/docker/wiki", "oak/postgres/pages")))
+    assert [layer for layer, _ in causes(found)] == ["postgres"]
+
+
+def test_nothing_is_silent_where_nothing_is_asked() -> None:
+    assert not diagnose(view(host("oak", docker(box("wiki")))), behind("oak/docker/wiki"), now=NOW).findings
