@@ -187,7 +187,7 @@ def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Ano
         servers = upstream.servers if upstream else ()
         dead = [one for one in servers if one.answers is False]
         partly = any(one.answers for one in servers)
-        file = next((one.file for one in reading.servers if one.file), reading.config)
+        file = _file_of(name, reading)
         return _with(
             anomaly,
             address=dead[0].address if dead else "",
@@ -200,6 +200,15 @@ def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Ano
     if anomaly.rule in ("nginx_config", "nginx_not_reloaded"):
         return replace(anomaly, since=reading.config_changed_at)
     return anomaly
+
+
+def _file_of(upstream: str, reading: NginxReading) -> str:
+    """Return the file of a server that passes requests to an upstream; the main one where none is known."""
+    using = (
+        one.file for one in reading.servers
+        if one.file and any((place.to.partition("://")[2] or place.to).partition("/")[0] == upstream for place in one.locations)
+    )  # fmt: skip
+    return next(using, reading.config)
 
 
 def _groq(anomaly: Anomaly, reading: GroqReading, _: SourceStatus) -> Anomaly | None:
