@@ -75,6 +75,7 @@ base_url = "{lab.groq.url}"
 api_key = {{ env = "LAB_GROQ_KEY" }}
 model = "{MODEL}"
 probe = "completion"
+timeout = "6s"
 app = {{ container = "{HOST}/docker/shop-api-1" }}
 
 [[prometheus]]
