@@ -14,7 +14,7 @@ from tests.services.postgres_server import MONITOR, SUPERUSER, PostgresServer, w
 
 DATABASE, OWNER, API, WORKER = "orders", "shop", "shop-api", "shop-worker"
 
-#: Seconds of waiting that make an alert; that the diagnosis takes for a fault behind an idle session, and behind one that works.
+#: Seconds of waiting that make an alert, and a fault for the diagnosis: behind an idle session, and behind one that works.
 ALERT_S, IDLE_S, WORKS_S = 10.5, 4.0, 8.0
 
 _ROLES = (
