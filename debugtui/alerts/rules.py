@@ -113,7 +113,9 @@ def _container(target: Target, container: Container, rules: Rules) -> Iterator[F
             Severity.CRITICAL,
             "crash_loop",
             target,
-            f"crash loop: exit code {container.exit_code}, {container.restarts} restarts"
+            "crash loop: "
+            + ("" if container.exit_code is None else f"exit code {container.exit_code}, ")
+            + f"{container.restarts} restarts"
             + (", out of memory" if container.oom_killed else ""),
             float(container.restarts),
         )

@@ -13,7 +13,9 @@ from debugtui.diagnosis.found import Seen, anomalies_of
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.own.moved import with_moved
 from debugtui.diagnosis.own.pressure import with_processes, with_quick
+from debugtui.diagnosis.own.servers import with_servers
 from debugtui.diagnosis.own.silent import with_silent
+from debugtui.diagnosis.own.told import with_told
 from debugtui.diagnosis.own.witnesses import without_contradicted
 from debugtui.diagnosis.reach import Reach
 from debugtui.diagnosis.surroundings import Surroundings
@@ -49,13 +51,14 @@ def diagnose(
     moment, seen = now or view.taken_at, looked or Looked()
     known = topology or Topology(moment)
     reach = Reach(known)
-    anomalies = with_quick(with_processes(anomalies_of(view, history), seen.processes), view)
+    anomalies = with_quick(with_processes(with_servers(anomalies_of(view, history), view), seen.processes), view)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
     anomalies = with_silent(with_moved(anomalies, view, reach), view, known)
+    clues = with_told(seen.clues, anomalies, reach)
     changes = changes_of(view, executions)
     around = Surroundings(view, reach, seen.spaces)
-    roots = [root for root in explain(anomalies, reach, seen.clues) if _may_be_called(root, view)]
-    found = [finding_of(root, seen.clues, changes, around, moment) for root in roots]
+    roots = [root for root in explain(anomalies, reach, clues) if _may_be_called(root, view)]
+    found = [finding_of(root, clues, changes, around, moment) for root in roots]
     sure = sorted((one for one in found if round(one.confidence * 100) >= ENOUGH), key=_order(roots, found))
     open_questions = [*refused(view), *unseen(anomalies), *contradicted]
     open_questions += [unsure(one) for one in found if round(one.confidence * 100) < ENOUGH]

@@ -135,13 +135,18 @@ def _best(
     found: list[Link] = []
     for host in sorted(hosts):
         for below in by_place.get(host, ()):
-            if id(below) in mine or below is not heads[id(below)]:
+            if id(below) in mine or not _speaks(below, heads[id(below)]):
                 continue
             link = _link(head, below, reach, named)
             if link is not None:
                 found.append(link)
     found = _without_guesses(head, found, reach)
     return max(found, key=_rank, default=None)
+
+
+def _speaks(below: Anomaly, head: Anomaly) -> bool:
+    """Whether an anomaly may explain another: the first of its group, or the same of another database of its server."""
+    return below is head or (below.fact("server") != "" and below.role is head.role and below.target != head.target)
 
 
 def _of_one(clue: Clue, members: Sequence[Anomaly]) -> bool:
@@ -153,7 +158,7 @@ def _link(above: Anomaly, below: Anomaly, reach: Reach, named: set[Target]) -> L
     clued = below.target in named or below.node in named
     relation, why = known if known is not None else (Relation.GUESS, "")
     if clued:
-        relation, why = Relation.CLUE, f"its log names {below.node}"
+        relation, why = Relation.CLUE, f"its log tells of {below.node}"
     elif known is None or (
         relation is Relation.SAME and below.role is not Role.CAUSE and above.role is not Role.CAUSE and not _lower(above, below)
     ):

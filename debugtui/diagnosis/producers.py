@@ -74,6 +74,9 @@ _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 #: What databases and units feel of something else, though it is no fault of theirs.
 _SLOWED = frozenset({"statement_slow", "query_slow", "query_running", "long_query", "log_errors", "redis_loading"})
 
+#: What runs, and is asked in vain: only what explains nothing else is at fault itself.
+_SERVES_BADLY = frozenset({"silent", "failing"})
+
 #: Kinds that serve others and can be what a container or a route waits for.
 _SERVERS = frozenset({Kind.POSTGRES, Kind.REDIS, Kind.RABBITMQ, Kind.GROQ, Kind.DOCKER, Kind.LIBVIRT})
 #: What users see, or what stands right before it.
@@ -91,6 +94,10 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return False
     if above.role is Role.CAUSE:
         return _cause(below, above, relation)
+    if quiet and below.aspect is Aspect.SLOW and below.rule != "silent" and above.fact("status") in ("500", "502"):
+        return False  # who waits for what is slow answers late, and not at once with an error
+    if below.rule == "index_missing" and quiet and above.aspect is not Aspect.SLOW:
+        return False  # tables that are read whole, in no known time, make nothing fail
     if below.aspect not in LEADS[above.aspect] or (below.rule in _BUSY and not _feels_busy(below, above)):
         return False
     return _answer(below, above, relation) and _near(below, above, relation)
@@ -110,14 +117,14 @@ def _feels_busy(below: Anomaly, above: Anomaly) -> bool:
 
 
 def _stopped(below: Anomaly) -> bool:
-    return below.rule in ("container_not_running", "vm_stopped")
+    return below.rule in ("container_not_running", "container_removed", "vm_stopped")
 
 
 def _felt(above: Anomaly) -> bool:
     """Whether something that is no fault by itself is at least felt: what somebody stopped on purpose suffers from nothing."""
     if above.rule == "unseen":
         return False
-    return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in (*_SLOWED, "silent")
+    return above.target.kind in _FRONT or above.target.kind in MONITORS or above.rule in (*_SLOWED, *_SERVES_BADLY)
 
 
 def _since_then(below: Anomaly, above: Anomaly) -> bool:
@@ -155,7 +162,7 @@ def _near(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     if relation is Relation.GUESS:
         if above.aspect is Aspect.CONTENT or (_stopped(below) and not _lately(below, above)):
             return False
-        waits = above.target.kind in _FRONT or above.rule == "silent"
+        waits = above.target.kind in _FRONT or above.rule in _SERVES_BADLY
         return waits and below.target.kind in _SERVERS | {Kind.NGINX}
     if relation is Relation.HOST:
         return below.aspect in (Aspect.RESOURCE, Aspect.DOWN) and below.rule != "unit_failed"

@@ -11,6 +11,7 @@ from debugtui.diagnosis.engine import diagnose, suspicious
 from debugtui.diagnosis.found import Memory
 from debugtui.diagnosis.gather import look_again
 from debugtui.diagnosis.looked import Looked
+from debugtui.diagnosis.rulebook import LONG_MS
 from debugtui.fleet.topology.build import build_topology
 from debugtui.model.diagnosis import Diagnosis
 from debugtui.model.execution import Execution
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 GAP_S = 1.5
 #: Seconds that a second reading of what is suspicious may take; what has not answered by then stays as it was.
 AGAIN_S = 12.0
-#: What took so long the first time, in milliseconds, is not read again: it would hold up everything else.
-SLOW_MS = 5_000.0
 #: Seconds between two rounds of a longer look.
 PAUSE_S = 2.0
 
@@ -79,7 +78,7 @@ def _sources(view: FleetView, anomalies: Iterable[Anomaly]) -> set[tuple[str, Ki
         for host in view.hosts
         for status in host.sources
         if status.kind is not Kind.CHROME
-        and (status.took_ms or 0.0) < SLOW_MS
+        and (status.took_ms or 0.0) < LONG_MS
         and (
             (status.host, status.kind, status.name) in places
             or (status.kind in whole and _of_kind(places, status.host, status.kind))

@@ -8,6 +8,10 @@ from debugtui.diagnosis.anomaly import MONITORS, Aspect, Role
 from debugtui.model.alerts import Severity
 from debugtui.model.source import Kind
 
+#: What took so long, in milliseconds, is not read again, since it would hold up everything else; that it took so long is proof
+#: enough that it was no moment.
+LONG_MS = 5_000.0
+
 _C, _Y, _U = Role.CAUSE, Role.SYMPTOM, Role.SUPPORT
 
 

@@ -33,6 +33,9 @@ def title_of(cause: Anomaly, clues: Sequence[Clue], dead: str = "") -> str:
 
 #: What a log tells of why its own process fails; in our words, never in the log's.
 _WHY = {
+    Says.REFUSED: "its log says that a connection is refused",
+    Says.NO_NAME: "its log says that a name is not found",
+    Says.READ_ONLY: "its log says that its database is read-only",
     Says.MISSING_SETTING: "its log says that a setting is missing",
     Says.NOT_FOUND: "its log says that a program, module or file is missing",
     Says.DENIED: "its log says that it may not do something",

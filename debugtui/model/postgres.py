@@ -167,9 +167,13 @@ class ReplicationSlot:
     wal_status: str
 
 
+#: How the source of a setting begins that holds for one role only; its name follows.
+ROLE = "role "
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting that differs from its default or waits for a restart."""
+    """One setting that differs from its default or waits for a restart; `source` is PostgreSQL's word, or `role NAME`."""
 
     name: str
     value: str

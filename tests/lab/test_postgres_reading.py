@@ -740,3 +740,26 @@ async def test_a_fast_read_of_a_hundred_sessions_is_cheap(postgres_server: Postg
         cost = (time.process_time() - before) / 20
     assert len(reading.sessions) >= 100
     assert cost < 0.040, f"{cost * 1000:.1f} ms"
+
+
+async def test_what_the_server_and_its_roles_are_held_to_is_told_although_our_own_session_is_held_to_something_else() -> None:
+    held = (
+        "CREATE ROLE till",
+        "ALTER ROLE till SET lock_timeout = '7ms'",
+        "ALTER DATABASE coach SET statement_timeout = '40ms'",
+        "ALTER SYSTEM SET default_transaction_read_only = on",
+        "SELECT pg_reload_conf()",
+    )
+    with running_server() as server:
+        await run(server, *held)
+        await asyncio.sleep(0.5)
+        async with source_of(server) as source:
+            reading = await source.read(full=True)
+            assert source._session is not None
+            rows = await source._session.fetch("SELECT current_setting('statement_timeout')::text AS ours")
+    assert rows[0]["ours"] == "5s"
+    assert reading.settings is not None
+    found = {(one.name, one.source): (one.value, one.unit) for one in reading.settings}
+    assert found["statement_timeout", "server or database"] == ("40", "ms")
+    assert found["default_transaction_read_only", "server or database"] == ("on", "")
+    assert found["lock_timeout", "role till"] == ("7", "ms")

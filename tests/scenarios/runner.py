@@ -60,6 +60,7 @@ class Runner:
 
     def __init__(self, lab: Lab, options: Options) -> None:
         self._lab, self._options = lab, options
+        lab.database.alerts = options.alerts
         self._baseline = lab.folder / "home" / "baseline"
         self._state = lab.folder / "home" / "state"
 

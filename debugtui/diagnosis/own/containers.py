@@ -25,6 +25,7 @@ TOLD = (0, 130, 137, 143)
 
 def found(status: SourceStatus, reading: DockerReading, now: datetime) -> Iterator[Anomaly]:
     """Yield the conditions of one engine's containers."""
+    yield from removed(status, reading, now)
     for container in reading.containers:
         target = Target(status.host, "docker", container.name)
         if container.state == "paused":
@@ -40,6 +41,21 @@ def found(status: SourceStatus, reading: DockerReading, now: datetime) -> Iterat
                 "container_starting", target, Aspect.DOWN, Role.SUPPORT, f"{container.name} is starting: not healthy yet",
                 reading=f"containers[{container.name}].health", at=reading.taken_at, since=container.started_at, points=50,
             )  # fmt: skip
+
+
+def removed(status: SourceStatus, reading: DockerReading, now: datetime) -> Iterator[Anomaly]:
+    """Yield the containers that somebody ended and took away lately, and that are not back under their name."""
+    there = {container.name for container in reading.containers}
+    for name in sorted({event.name for event in reading.events if event.type == "container"} - there):
+        gone = newest(reading.events, name, "destroy")
+        ended = newest(reading.events, name, "kill", "stop")
+        if gone is None or ended is None or not timedelta() <= gone - ended < ANEW or now - gone > NEW:
+            continue
+        yield anomaly(
+            "container_removed", Target(status.host, "docker", name), Aspect.DOWN, Role.SUPPORT,
+            f"{name} was ended and removed {span((now - gone).total_seconds())} ago",
+            reading=f"events[{name}].action", at=reading.taken_at, since=gone, points=64,
+        )  # fmt: skip
 
 
 #: One container of a name is taken away, and another one made, within this time: it was made anew.

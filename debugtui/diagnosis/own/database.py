@@ -10,7 +10,7 @@ from debugtui.diagnosis.own.making import anomaly, plural, span
 from debugtui.diagnosis.own.sessions import blocking
 from debugtui.diagnosis.own.settings import harmful
 from debugtui.model.alerts import Severity
-from debugtui.model.postgres import PostgresReading, Session, Table
+from debugtui.model.postgres import ROLE, PostgresReading, Session, Table
 from debugtui.model.source import SourceStatus
 from debugtui.model.target import Target
 
@@ -39,15 +39,23 @@ def found(status: SourceStatus, reading: PostgresReading, now: datetime) -> Iter
     yield from _idle_writers(target, reading, now)
     yield from _commits(target, reading, now)
     yield from _slots(target, reading)
-    for setting, why, grave in harmful(reading):
-        yield anomaly(
-            "setting_harmful", Target(target.host, target.kind, f"{target.name}/{setting.name}"), Aspect.CONFIG,
-            Role.CAUSE if grave else Role.SUPPORT, f"{setting.name} is {f'{setting.value} {setting.unit}'.strip()}: {why}",
-            reading=f"settings[{setting.name}].value", at=reading.taken_at, source=target, points=65,
-            name=setting.name, default=f"{setting.default}",
-        )  # fmt: skip
+    yield from _settings(target, reading)
     yield from _working(target, reading, now)
     yield from _tables(target, reading)
+
+
+def _settings(target: Target, reading: PostgresReading) -> Iterator[Anomaly]:
+    for setting, why, grave in harmful(reading):
+        whose = setting.source.removeprefix(ROLE) if setting.source.startswith(ROLE) else ""
+        says = (
+            f"{setting.name} is {f'{setting.value} {setting.unit}'.strip()}{f' for the role {whose}' if whose else ''}: {why}"
+        )
+        yield anomaly(
+            "setting_harmful", Target(target.host, target.kind, f"{target.name}/{setting.name}{f'@{whose}' if whose else ''}"),
+            Aspect.CONFIG, Role.CAUSE if grave else Role.SUPPORT, says,
+            reading=f"settings[{setting.name}].value", at=reading.taken_at, source=target, points=65,
+            name=setting.name, default=f"{setting.default}", of_role=whose,
+        )  # fmt: skip
 
 
 def _locks(target: Target, reading: PostgresReading) -> Iterator[Anomaly]:
@@ -56,7 +64,7 @@ def _locks(target: Target, reading: PostgresReading) -> Iterator[Anomaly]:
         if node.depth:
             continue
         held = blocking(reading, place, target)
-        idle = node.state.startswith("idle in transaction")
+        idle = node.state.startswith("idle in transaction") or bool(node.gid)
         if held is None or not held.longest_s or held.longest_s < (IDLE_BLOCKS_S if idle else ACTIVE_BLOCKS_S):
             continue
         yield anomaly(

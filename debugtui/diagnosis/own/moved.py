@@ -97,6 +97,8 @@ def _looked_for(view: FleetView) -> set[int]:
             if isinstance(reading, NginxReading):
                 servers = [one for upstream in reading.upstreams for one in upstream.servers]
                 found |= {_port(one.address) for one in servers if one.answers}
+                places = [place for server in reading.servers for place in server.locations if "://" in place.to]
+                found |= {_port(place.to.partition("://")[2].partition("/")[0]) for place in places}
             elif isinstance(reading, PrometheusReading):
                 found |= {_port(one.instance) for one in reading.targets or () if one.health == "up"}
     return found

@@ -11,7 +11,7 @@ from debugtui.diagnosis.own.containers import first_end, newest, stopped_by
 from debugtui.diagnosis.own.images import previous_of
 from debugtui.diagnosis.own.making import plural
 from debugtui.diagnosis.own.sessions import blocking, holder
-from debugtui.diagnosis.rulebook import RULES
+from debugtui.diagnosis.rulebook import LONG_MS, RULES
 from debugtui.model.alerts import Severity
 from debugtui.model.chrome import ChromeReading, PageRequest
 from debugtui.model.docker import DockerReading
@@ -187,7 +187,7 @@ def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Ano
         servers = upstream.servers if upstream else ()
         dead = [one for one in servers if one.answers is False]
         partly = any(one.answers for one in servers)
-        file = next((one.file for one in reading.servers if one.file), reading.config)
+        file = _file_of(name, reading)
         return _with(
             anomaly,
             address=dead[0].address if dead else "",
@@ -202,7 +202,16 @@ def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Ano
     return anomaly
 
 
-def _groq(anomaly: Anomaly, reading: GroqReading, _: SourceStatus) -> Anomaly | None:
+def _file_of(upstream: str, reading: NginxReading) -> str:
+    """Return the file of a server that passes requests to an upstream; the main one where none is known."""
+    using = (
+        one.file for one in reading.servers
+        if one.file and any((place.to.partition("://")[2] or place.to).partition("/")[0] == upstream for place in one.locations)
+    )  # fmt: skip
+    return next(using, reading.config)
+
+
+def _groq(anomaly: Anomaly, reading: GroqReading, status: SourceStatus) -> Anomaly | None:
     first = None
     for call in reversed(reading.calls):
         if call.fault is None:
@@ -211,11 +220,12 @@ def _groq(anomaly: Anomaly, reading: GroqReading, _: SourceStatus) -> Anomaly | 
     role = anomaly.role
     if anomaly.rule in _ONE_PROBE and reading.paused_until is None and not all(_troubled(call) for call in reading.calls[-2:]):
         role = Role.SUPPORT
-    if anomaly.rule in _ONE_PROBE and reading.paused_until is None and len(reading.calls) < 2:
-        role = Role.SUPPORT  # one probe is no proof; the next one decides
+    lasted = (status.took_ms or 0.0) >= LONG_MS and reading.newest is not None and _troubled(reading.newest)
+    if anomaly.rule in _ONE_PROBE and reading.paused_until is None and len(reading.calls) < 2 and not lasted:
+        role = Role.SUPPORT  # one short probe is no proof; the next one decides
     worst = max(reading.passive, key=lambda one: sum(one.by_class.values()), default=None)
     most = max(worst.by_class, key=lambda fault: worst.by_class[fault], default=None) if worst and worst.by_class else None
-    found = _with(anomaly, model=reading.model, most=most.value if most else "")
+    found = _with(anomaly, model=reading.model, most=most.value if most else "", lasted="yes" if lasted else "")
     return replace(found, since=anomaly.since if first is None else first, role=role)
 
 

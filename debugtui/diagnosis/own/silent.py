@@ -1,6 +1,6 @@
-"""What runs and gives no answer: the container or the VM behind an address at which requests are taken and never answered.
+"""What runs and serves badly: a container or a VM that gives no answer, a container that answers with an error of its own.
 
-It is only called the cause where nothing explains its silence: a lock, a server that it waits for, its own state.
+It is only called the cause where nothing explains it: a lock, a server that it waits for, its own state.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from debugtui.model.topology import Edge, Topology
 
 
 def with_silent(anomalies: Sequence[Anomaly], view: FleetView, topology: Topology) -> tuple[Anomaly, ...]:
-    """Return the anomalies, and one for each thing that runs and lets those wait who ask it."""
+    """Return the anomalies, and one for each thing that runs and lets those wait who ask it, or answers with an error."""
     readings = dict(_running(view))
     found: dict[Target, Anomaly] = {}
     for waiting in anomalies:
+        box = _answering(waiting, topology)
+        if box is not None and box in readings:
+            found.setdefault(box, _failing(box, waiting))
         for edge, address in _asked(waiting, topology):
             path = readings.get(edge.below)
             if path is not None and edge.certain:
@@ -42,6 +45,28 @@ def _asked(waiting: Anomaly, topology: Topology) -> Iterator[tuple[Edge, str]]:
             yield from ((edge, waiting.fact("url")) for edge in below)
 
 
+def _answering(failed: Anomaly, topology: Topology) -> Target | None:
+    """Return the one container behind a route that answers 500; None where it may be another one, or the proxy itself."""
+    if failed.rule != "web_status" or failed.fact("status") != "500":
+        return None
+    settled = {edge.below for edge in topology.below(failed.node) if edge.settled}
+    found: set[Target] = set()
+    seen, waiting = {failed.node}, [failed.node]
+    while waiting:
+        here = waiting.pop()
+        for edge in topology.below(here):
+            if edge.below in seen or (edge.passes and here in settled):
+                continue
+            seen.add(edge.below)
+            if edge.below.kind == Kind.DOCKER and edge.below.name:
+                found.add(edge.below)
+                if not edge.certain:
+                    return None
+            elif edge.below.kind == Kind.NGINX:
+                waiting.append(edge.below)
+    return found.pop() if len(found) == 1 else None
+
+
 def _running(view: FleetView) -> Iterator[tuple[Target, str]]:
     """Yield what runs, as far as its own system says, and where that is read."""
     for host in view.hosts:
@@ -61,4 +86,12 @@ def _silent(target: Target, path: str, address: str, waiting: Anomaly) -> Anomal
     return anomaly(
         "silent", target, Aspect.SLOW, Role.SUPPORT, says, reading=path, at=waiting.at, since=waiting.since, points=64,
         title=says,
+    )  # fmt: skip
+
+
+def _failing(target: Target, failed: Anomaly) -> Anomaly:
+    says = f"{target.name} answers requests with 500"
+    return anomaly(
+        "failing", target, Aspect.ERRORS, Role.SUPPORT, says, reading=failed.reading, at=failed.at, source=failed.source,
+        points=62, title=says, status="500",
     )  # fmt: skip

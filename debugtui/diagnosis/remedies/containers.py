@@ -29,6 +29,11 @@ def offers(root: Root, around: Surroundings) -> Iterator[Offer]:
         yield Offer("docker.restart_policy", target, (("policy", "no"),))
         yield from _recreate(root)
         yield Offer("docker.restart", target)
+    elif rule == "container_removed":
+        return  # what it was made of is gone with it
+    elif rule == "failing":
+        yield from _recreate(root, only_known=True)
+        yield Offer("docker.restart", target)
     elif rule in ("unhealthy", "silent"):
         yield Offer("docker.restart", target)
         yield from _recreate(root, only_known=True)

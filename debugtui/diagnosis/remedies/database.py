@@ -50,11 +50,18 @@ def _vacuum(cause: Anomaly) -> Iterator[Offer]:
 
 
 def _setting(cause: Anomaly) -> Iterator[Offer]:
-    if cause.fact("name") in _SETTABLE:
+    whose = cause.fact("of_role")
+    if whose:
+        if cause.fact("name") in _OF_ROLES:
+            bound = (("role", whose), ("name", cause.fact("name")), ("value", _OF_ROLES[cause.fact("name")]))
+            yield Offer("postgres.role_timeout", node_of(cause.target), bound)
+    elif cause.fact("name") in _SETTABLE:
         params = (("name", cause.fact("name")), ("value", cause.fact("default")))
         yield Offer("postgres.set_parameter", node_of(cause.target), params)
 
 
+#: What ordinary work can live with, where a role is held to less.
+_OF_ROLES = {"statement_timeout": "30s", "lock_timeout": "5s"}
 #: Of the harmful settings those that are changed on a running server without a decision of the data's owner.
 _SETTABLE = frozenset({"idle_session_timeout", "log_min_duration_statement"})
 

@@ -61,6 +61,10 @@ def sentence(text: str) -> str:
     return said if len(said) <= SENTENCE_LIMIT else f"{said[: SENTENCE_LIMIT - 1]}…"
 
 
+#: What the API calls models that it no longer serves, beside those that it never did (404).
+_NO_MODEL = ("model_decommissioned", "model_not_found", "model_not_active")
+
+
 def of_status(status: int, *, is_json: bool = True, code: str = "") -> GroqFault:
     """Return the fault that an HTTP status stands for.
 
@@ -73,6 +77,8 @@ def of_status(status: int, *, is_json: bool = True, code: str = "") -> GroqFault
         return GroqFault.SERVER
     if status == 404:
         return GroqFault.NO_MODEL if is_json and code != "unknown_url" else GroqFault.NOT_THE_API
+    if status == 400 and code in _NO_MODEL:
+        return GroqFault.NO_MODEL
     if status < 400 or status in (405, 406, 407, 415, 421, 426):
         return GroqFault.NOT_THE_API
     return {

@@ -23,15 +23,23 @@ QUERY_TIMEOUT = 6.0
 APPLICATION_NAME = "debugtui"
 
 _READ_ONLY = "default_transaction_read_only"
+_IDLE = "idle_in_transaction_session_timeout"
 
 #: What the server holds this session to.
 LIMITS = {
     _READ_ONLY: "on",
     "statement_timeout": "5s",
     "lock_timeout": "1s",
-    "idle_in_transaction_session_timeout": "10s",
+    _IDLE: "10s",
     "search_path": "pg_catalog",
 }
+
+#: Those that are set once the session stands, and not on the way in: only then the server still tells what it would hold others
+#: to, which may be what is wrong with it.
+LATER = (_READ_ONLY, "statement_timeout", "lock_timeout")
+_AT_ONCE = {name: value for name, value in LIMITS.items() if name not in LATER}
+#: How often the first statements of a session are tried: a server that cancels what takes a millisecond cancels these, too.
+_TRIES = 4
 
 # What PostgreSQL calls its encodings where Python's name differs.
 _CODECS = {
@@ -136,7 +144,7 @@ async def connect(endpoint: Endpoint, address: Address, password: str) -> Sessio
         asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError: what the server or the way to it said.
     """
     try:
-        connection = await _open(endpoint, address, password, LIMITS)
+        connection = await _open(endpoint, address, password, _AT_ONCE)
         pooled = False
     except asyncpg.ProtocolViolationError as error:
         if "startup parameter" not in str(error):
@@ -173,6 +181,7 @@ async def _ready(connection: asyncpg.Connection[Row], pooled: bool) -> Session:
     if version.major < OLDEST:
         text = f"PostgreSQL {version.major}.{version.minor} is too old"
         raise SourceError(Problem(text, f"{OLDEST} and newer are supported"))
+    pooled = pooled or await _hold(connection)
     encoding = connection.get_settings().server_encoding
     if encoding != "UTF8":
         # Ask for the bytes as they are: a conversion fails on the first byte that is not what the database claims.
@@ -182,11 +191,25 @@ async def _ready(connection: asyncpg.Connection[Row], pooled: bool) -> Session:
         "text", schema="pg_catalog", format="binary", encoder=str.encode, decoder=lambda data: decode(data, "replace")[0]
     )
     if not pooled:
-        # A pooler may also swallow what it does not know.
-        pooled = await connection.fetchval("SELECT current_setting('lock_timeout') <> '1s'", timeout=CONNECT_TIMEOUT)
-    if not pooled:
         await _limit(connection, version.major)
     return Session(connection, pooled=pooled)
+
+
+async def _hold(connection: asyncpg.Connection[Row]) -> bool:
+    """Hold a session to its limits, unless a pooler swallowed what was asked for on the way in; return whether one did."""
+    asked = f"SELECT current_setting('{_IDLE}') <> '{LIMITS[_IDLE]}'"
+    limits = "; ".join(f"SET {name} = '{LIMITS[name]}'" for name in LATER)
+    for left in reversed(range(_TRIES)):
+        try:
+            if await connection.fetchval(asked, timeout=CONNECT_TIMEOUT):
+                return True
+            await connection.execute(limits, timeout=CONNECT_TIMEOUT)
+        except asyncpg.QueryCanceledError:
+            if not left:
+                raise
+        else:
+            break
+    return False
 
 
 async def _limit(connection: asyncpg.Connection[Row], major: int) -> None:

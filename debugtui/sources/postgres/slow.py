@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from debugtui.config.redaction import redact
-from debugtui.model.postgres import Archiver, Index, Replica, ReplicationSlot, Setting, Statement, Table
+from debugtui.model.postgres import ROLE, Archiver, Index, Replica, ReplicationSlot, Setting, Statement, Table
 from debugtui.model.source import Problem
 from debugtui.model.text import clean, line
 from debugtui.sources.postgres import slow_queries
@@ -187,7 +188,7 @@ async def _archiver(session: Session, _texts: QueryTexts) -> Archiver:
 
 async def _settings(session: Session, _texts: QueryTexts) -> tuple[Setting, ...]:
     rows: Sequence[Row] = await session.fetch(slow_queries.SETTINGS)
-    return tuple(
+    of_all = tuple(
         Setting(
             name=short(row["name"]),
             value=short(redact(row["value"] or ""), 1_024),
@@ -199,6 +200,19 @@ async def _settings(session: Session, _texts: QueryTexts) -> tuple[Setting, ...]
         )
         for row in rows
     )
+    own: Sequence[Row] = await session.fetch(slow_queries.ROLE_SETTINGS)
+    return (*of_all, *(_of_role(row["role"], row["entry"]) for row in own))
+
+
+_VALUE = re.compile(r"(-?\d{1,15}(?:\.\d{1,6})?)\s*(us|ms|s|min|h|d)?")
+
+
+def _of_role(role: str, entry: str) -> Setting:
+    """Return what one role is held to, with value and unit apart; times without a unit are milliseconds."""
+    name, _, text = entry.partition("=")
+    found = _VALUE.fullmatch(text.strip())
+    value, unit = (found[1], found[2] or "ms") if found is not None else (short(redact(text), 1_024), "")
+    return Setting(short(name), value, unit, "", f"{ROLE}{short(role)}", "user", False)
 
 
 async def _data_directory(session: Session, _texts: QueryTexts) -> str | None:

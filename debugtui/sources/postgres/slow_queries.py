@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from debugtui.sources.postgres.queries import query_text
+from debugtui.sources.postgres.session import LATER
 
 MOST_STATEMENTS = 50
 MOST_TABLES = 200
@@ -130,14 +131,28 @@ SELECT current_setting('archive_mode')::text AS mode, archived_count, failed_cou
 FROM pg_stat_archiver
 """
 
-# What the session itself set (source client, session) says nothing about the server.
+# What the session itself set (source client, session) says nothing about the server; but of what it sets only after it stands
+# (session.LATER) the server keeps what it would be without that.
+_LATER = "(" + ", ".join(f"'{name}'" for name in LATER) + ")"
+_OURS = f"source = 'session' AND name IN {_LATER}"
 SETTINGS = f"""
-SELECT name::text AS name, setting::text AS value, unit::text AS unit, boot_val::text AS boot, source::text AS source,
+SELECT name::text AS name, CASE WHEN {_OURS} THEN reset_val ELSE setting END::text AS value, unit::text AS unit,
+    boot_val::text AS boot, CASE WHEN {_OURS} THEN 'server or database' ELSE source END::text AS source,
     context::text AS context, pending_restart
 FROM pg_settings
 WHERE pending_restart
     OR (source NOT IN ('default', 'override', 'client', 'session') AND setting IS DISTINCT FROM boot_val)
+    OR ({_OURS} AND reset_val IS DISTINCT FROM boot_val)
 ORDER BY pending_restart DESC, name LIMIT {MOST_SETTINGS}
+"""
+
+#: What single roles are held to in this database, beside what holds for all.
+ROLE_SETTINGS = f"""
+SELECT r.rolname::text AS role, c::text AS entry
+FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole CROSS JOIN LATERAL unnest(s.setconfig) AS c
+WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    AND split_part(c, '=', 1) IN ({", ".join(f"'{name}'" for name in LATER)})
+ORDER BY r.rolname, c LIMIT {MOST_SETTINGS}
 """
 
 #: No row for who may not read all settings.

@@ -33,6 +33,10 @@ journal = false
   name = "orders"
   dsn = "{lab.database.dsn(database="orders")}"
   repair_dsn = "{lab.database.dsn(user="postgres", database="orders")}"
+  [[hosts.redis]]
+  name = "queue"
+  url = "{lab.queue.url}"
+  queues = ["shop:*"]
   [[hosts.web]]
   name = "front"
   url = "{lab.site.tls_url}/"
@@ -71,6 +75,7 @@ base_url = "{lab.groq.url}"
 api_key = {{ env = "LAB_GROQ_KEY" }}
 model = "{MODEL}"
 probe = "completion"
+timeout = "6s"
 app = {{ container = "{HOST}/docker/shop-api-1" }}
 
 [[prometheus]]

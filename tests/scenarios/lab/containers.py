@@ -81,12 +81,12 @@ class Box:
 class Containers(DockerEngine):
     """An engine whose containers outlive it for a while, on a disk of its own, with the containers of the shop."""
 
-    def __init__(self, folder: Path, database_url: str, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, database_url: str, queue_url: str, env: dict[str, str]) -> None:
         folder.mkdir(parents=True)
         super().__init__(folder, options=(*OPTIONS, "--live-restore"))
         self.disk = Disk(folder.parent / "docker.img", folder / "data", 192, inodes=16384)
         self.api_port, self.thumbs_port, self.exporter_port = lasting_port(), lasting_port(), lasting_port()
-        self._database_url, self._env = database_url, env
+        self._database_url, self._queue_url, self._env = database_url, queue_url, env
         self.boxes = {box.name: box for box in self._boxes()}
 
     def _boxes(self) -> list[Box]:
@@ -106,7 +106,13 @@ class Containers(DockerEngine):
                 api,
                 restart="always",
             ),
-            Box(WORKER, "worker", python_command("worker"), python_mounts(), {**database, "APP_NAME": "shop-worker"}),
+            Box(
+                WORKER,
+                "worker",
+                python_command("worker"),
+                python_mounts(),
+                {**database, "REDIS_URL": self._queue_url, "APP_NAME": "shop-worker"},
+            ),
             Box(
                 THUMBS,
                 "thumbs",

@@ -14,6 +14,9 @@ from tests.services.postgres_server import MONITOR, SUPERUSER, PostgresServer, w
 
 DATABASE, OWNER, API, WORKER = "orders", "shop", "shop-api", "shop-worker"
 
+#: Seconds of waiting that make an alert, and a fault for the diagnosis: behind an idle session, and behind one that works.
+ALERT_S, IDLE_S, WORKS_S = 10.5, 4.0, 8.0
+
 _ROLES = (
     f"CREATE ROLE {MONITOR} LOGIN",
     f"GRANT pg_monitor TO {MONITOR}",
@@ -49,6 +52,8 @@ class Database(PostgresServer):
         )
         self.clients: list[asyncpg.Connection] = []
         self.tasks: list[asyncio.Task[Any]] = []
+        #: Whether alerts have to show, too.
+        self.alerts = False
 
     # -- life
 
@@ -119,8 +124,12 @@ class Database(PostgresServer):
         finally:
             await connection.close()
 
-    async def waited(self, seconds: float) -> None:
-        """Wait until some session has waited that long for its lock."""
+    async def waited_long(self, *, idle: bool = True) -> None:
+        """Wait until some session has waited for its lock for long enough to be a fault.
+
+        The diagnosis takes it for one sooner than the alert does, and soonest behind a session that does nothing (`idle`).
+        """
+        seconds = ALERT_S if self.alerts else IDLE_S if idle else WORKS_S
         query = "SELECT max(now() - waitstart) > $1::float8 * interval '1s' FROM pg_locks WHERE NOT granted"
         await self.until(query, seconds, timeout=seconds + 10)
 

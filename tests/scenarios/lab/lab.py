@@ -1,8 +1,8 @@
 """The whole lab: two hosts over real sshds, and on the first a shop that is watched from every side.
 
-kvm-07  libvirt (guests intra-01, batch-01, mail-01), Docker (the shop), PostgreSQL, nginx with TLS, Prometheus
+kvm-07  libvirt (guests intra-01, batch-01, mail-01), Docker (the shop), PostgreSQL, Redis, nginx with TLS, Prometheus
 kvm-08  the way to the Alertmanager
-groq/shop-ai  an emulator of the Groq API
+groq/shop-ai  an emulator of the Groq API; Loki and Grafana are emulators, too
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from tests.scenarios.lab.disks import Disk
 from tests.scenarios.lab.guests import Guests
 from tests.scenarios.lab.monitoring import Monitoring
 from tests.scenarios.lab.programs import LabError, lasting_port
+from tests.scenarios.lab.queue import Queue
 from tests.scenarios.lab.site import Site
 from tests.services.ssh_server import SshServer, new_server
 
@@ -78,7 +79,9 @@ class Lab:
         self.folder = folder
         self.database = Database(folder / "pg")
         url = self.database.tcp_dsn(user=OWNER, database=DATABASE)
-        self.containers = Containers(folder / "docker", url, {"GROQ_API_KEY": GROQ_KEY, "GROQ_MODEL": MODEL})
+        self.queue = Queue(folder / "redis")
+        settings = {"GROQ_API_KEY": GROQ_KEY, "GROQ_MODEL": MODEL}
+        self.containers = Containers(folder / "docker", url, self.queue.url, settings)
         #: Where the disk of `intra-01` lies; where uploads lie.
         self.store = Disk(folder / "store.img", folder / "store", 48)
         self.uploads = Disk(folder / "uploads.img", folder / "uploads", 24, inodes=1024)
@@ -113,6 +116,7 @@ class Lab:
         for emulator in (self.groq, self.loki, self.grafana):
             await emulator.start(lasting_port())
         self.grafana.sources = self.datasources()
+        self.queue.start()
         await finished(
             asyncio.gather(
                 asyncio.to_thread(self.guests.start), asyncio.to_thread(self.containers.begin), self._start_database()
@@ -140,6 +144,7 @@ class Lab:
             self.groq.stop,
             self.loki.stop,
             self.grafana.stop,
+            self.queue.stop,
             self.monitoring.stop,
             self.site.stop,
             self.containers.close,
@@ -266,6 +271,7 @@ class Lab:
             if max(disk.used_percent, disk.inodes_percent) > 75:
                 raise LabError(f"{disk.mount} is full: {disk.used_percent:.0f} %, inodes {disk.inodes_percent:.0f} %")
         for look in (
+            self.queue.assert_healthy,
             self.containers.assert_healthy,
             self.guests.wait_serving,
             self.site.assert_healthy,

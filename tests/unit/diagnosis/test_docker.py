@@ -225,9 +225,10 @@ def test_a_container_that_was_made_anew_and_serves_is_nothing() -> None:
     assert (found.findings, found.undecided) == ((), ())
 
 
-def test_a_route_that_fails_for_no_reason_that_is_seen_cites_the_log_of_what_is_behind_it() -> None:
+def test_a_route_that_fails_for_no_other_reason_is_the_one_container_behind_it_and_cites_its_log() -> None:
     world = view(host("n1", docker(box("api", health="healthy")), web(status=500)))
     clue = Clue(t("n1/docker/api"), Says.SCHEMA, NOW, 9)
     found = decided(world, edges(("n1/web/front", "n1/docker/api")), looked=Looked((clue,)))
-    assert causes(found) == [("web", "n1/web/front")]
+    assert causes(found) == [("docker", "n1/docker/api")]
+    assert found.findings[0].title == "api answers requests with 500: its log says that a table or column is missing"
     assert "its log tells of a missing table or column, 9 lines" in [row.says for row in found.findings[0].evidence]

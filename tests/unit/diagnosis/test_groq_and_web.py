@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from debugtui.model.chrome import ConsoleMessage
@@ -45,9 +47,9 @@ F = GroqFault
         (F.PERMISSION, "groq.rotate_key"),
         (F.NO_MODEL, "groq.switch_model"),
         (F.RATE_LIMITED, "groq.limit_concurrency"),
-        (F.CAPACITY, "groq.switch_model"),
+        (F.CAPACITY, "groq.limit_concurrency"),
         (F.TIMEOUT, "groq.set_timeouts"),
-        (F.SERVER, "groq.switch_model"),
+        (F.SERVER, "groq.set_timeouts"),
         (F.STALLED, "groq.set_timeouts"),
         (F.TOO_LARGE, None),
         (F.DNS, None),
@@ -65,6 +67,13 @@ def test_a_fault_of_the_api_is_named_and_answered_by_its_class(fault: GroqFault,
 def test_one_probe_that_failed_in_passing_is_no_proof() -> None:
     assert decided(view(groq(None, None, F.TIMEOUT))).findings == ()
     assert causes(decided(view(groq(None, F.TIMEOUT, F.SERVER)))) == [("groq", "groq/assistant")]
+
+
+def test_one_probe_that_hung_for_seconds_is_proof_enough() -> None:
+    for took_ms, expected in ((9_000.0, [("groq", "groq/assistant")]), (900.0, [])):
+        place = groq(GroqFault.STALLED)
+        place = replace(place, sources=tuple(replace(one, took_ms=took_ms) for one in place.sources))
+        assert causes(decided(view(place), twice=False)) == expected
 
 
 def test_what_the_application_meets_counts_where_our_own_probe_goes_well() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from debugtui.diagnosis.found import Memory
@@ -176,6 +178,14 @@ def test_a_setting_that_hurts_is_named(name: str, value: str, unit: str) -> None
     found = decided(view(host("n1", postgres(settings=(setting(name, value, unit), setting("work_mem", "8192", "kB"))))))
     assert causes(found) == [("postgres", "n1/postgres/shop")]
     assert name in found.findings[0].title
+
+
+def test_a_timeout_that_hurts_one_role_is_bounded_for_that_role() -> None:
+    tight = replace(setting("statement_timeout", "9", "ms"), source="role till")
+    found = decided(view(host("n1", postgres(settings=(tight,)))))
+    assert "statement_timeout is 9 ms for the role till" in found.findings[0].title
+    bound = {"role": "till", "name": "statement_timeout", "value": "30s"}
+    assert answers(found) == [("postgres.role_timeout", "n1/postgres/shop", bound)]
 
 
 def test_a_long_statement_is_a_batch_until_a_page_waits_for_it() -> None:

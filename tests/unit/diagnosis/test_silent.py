@@ -20,12 +20,15 @@ from tests.unit.diagnosis.build import (
     decided,
     docker,
     edges,
+    event,
     host,
     libvirt,
     nginx,
     postgres,
+    session,
     system,
     t,
+    upstream,
     view,
     vm,
     web,
@@ -96,3 +99,31 @@ def test_a_timeout_that_a_lock_leads_to_needs_no_proxy() -> None:
 
 def test_nothing_is_silent_where_nothing_is_asked() -> None:
     assert not diagnose(view(host("oak", docker(box("wiki")))), behind("oak/docker/wiki"), now=NOW).findings
+
+
+def test_which_of_two_containers_answers_with_an_error_is_not_guessed() -> None:
+    world = view(host("oak", docker(box("one"), box("two")), web("wiki", 500)))
+    both = edges(("oak/web/wiki", "oak/docker/one"), ("oak/web/wiki", "oak/docker/two"))
+    assert causes(decided(world, both)) == [("web", "oak/web/wiki")]
+    unsure = edges(("oak/web/wiki", "oak/docker/one", False))
+    assert causes(decided(world, unsure)) == [("web", "oak/web/wiki")]
+
+
+def test_an_error_is_not_blamed_on_a_statement_that_takes_long_or_on_a_busy_host() -> None:
+    working = postgres("pages", sessions=(session(31, "active", "report", 40.0),))
+    world = view(host("oak", docker(box("wiki")), working, system(**BUSY), web("wiki", 500)))
+    topology = edges(("oak/web/wiki", "oak/docker/wiki"), ("oak/docker/wiki", "oak/postgres/pages"))
+    assert causes(decided(world, topology)) == [("docker", "oak/docker/wiki")]
+
+
+def test_an_upstream_whose_container_was_removed_is_the_removals_fault() -> None:
+    events = (event("kill", "wiki", 43), event("die", "wiki", 42), event("destroy", "wiki", 41))
+    rows = (nginx("edge", upstreams=(upstream("pages", port_81=False),)), web("wiki", 502))
+    top = edges(("oak/web/wiki", "oak/nginx/edge/pages"), ("oak/nginx/edge/pages", "oak/address/127.0.0.1:81"))
+    found = decided(view(host("oak", docker(box("blog"), events=events), *rows)), top)
+    assert causes(found) == [("docker", "oak/docker/wiki")]
+    assert "was ended and removed" in found.findings[0].title
+    ended = (event("die", "wiki", 42), event("destroy", "wiki", 41))
+    by_itself = decided(view(host("oak", docker(box("blog"), events=ended), *rows)), top)
+    assert causes(by_itself) == [("web", "oak/nginx/edge")]
+    assert not decided(view(host("oak", docker(box("blog"), events=events), web("wiki")))).findings

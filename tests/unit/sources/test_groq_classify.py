@@ -252,3 +252,8 @@ BODIES = some.recursive(
 @given(BODIES)
 def test_any_body_of_an_error_is_survived(body: object) -> None:
     assert classify(answered(400, body)).fault is GroqFault.BAD_REQUEST
+
+
+def test_a_model_that_is_no_longer_served_is_no_bad_request() -> None:
+    assert of_status(400, code="model_decommissioned") is GroqFault.NO_MODEL
+    assert of_status(400, code="json_validate_failed") is GroqFault.BAD_REQUEST

@@ -10,7 +10,7 @@ async def break_(lab: Lab) -> dict[str, object]:
     await root.execute("BEGIN")
     await root.execute("UPDATE orders SET title = title WHERE id = 1")
     assert lab.site.status("/api/orders") == 504
-    await lab.database.waited(10.5)
+    await lab.database.waited_long()
     return {"pid": root.get_server_pid()}
 
 

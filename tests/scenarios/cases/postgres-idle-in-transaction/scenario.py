@@ -11,7 +11,7 @@ async def break_(lab: Lab) -> dict[str, object]:
     await root.execute("UPDATE orders SET title = title WHERE id = 2")
     await lab.database.waiting("shop-report", "UPDATE orders SET title = 'x' WHERE id = 2")
     await lab.database.waiting("shop-report", "UPDATE orders SET title = 'y' WHERE id = 2")
-    await lab.database.waited(10.5)
+    await lab.database.waited_long()
     return {"pid": root.get_server_pid()}
 
 

@@ -9,7 +9,7 @@ async def break_(lab: Lab) -> dict[str, object]:
     pid = await lab.database.working("shop-report", "SELECT count(*), pg_sleep(300) FROM jobs a CROSS JOIN jobs b")
     await lab.database.waiting("shop-migration", "ALTER TABLE jobs ADD COLUMN priority int")
     await lab.database.waiting("shop-import", "INSERT INTO jobs (kind) VALUES ('import')")
-    await lab.database.waited(10.5)
+    await lab.database.waited_long(idle=False)
     return {"pid": pid}
 
 

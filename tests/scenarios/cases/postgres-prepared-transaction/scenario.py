@@ -12,7 +12,7 @@ async def break_(lab: Lab) -> None:
     await client.execute("PREPARE TRANSACTION 'payment-4711'")
     await client.close()
     await lab.database.waiting("shop-report", "UPDATE orders SET title = 'x' WHERE id = 3")
-    await lab.database.waited(10.5)
+    await lab.database.waited_long(idle=False)
 
 
 async def heal(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""The worker of the lab's shop: looks for work in the database every second, and ends where it cannot."""
+"""The worker of the lab's shop: takes work from its queue, looks for more in the database, and ends where it cannot."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import os
 import sys
 
 import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 
 async def main() -> None:
+    queue = Redis.from_url(os.environ["REDIS_URL"])
     try:
         connection = await asyncpg.connect(
             os.environ["DATABASE_URL"],
@@ -18,10 +21,15 @@ async def main() -> None:
         )
         print("waiting for work", flush=True)
         while True:
+            while await queue.lpop(os.environ.get("QUEUE", "shop:jobs")) is not None:
+                pass
             await connection.fetchval("SELECT count(*) FROM jobs WHERE NOT done")
             await asyncio.sleep(1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         print(f"FATAL: no database: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except RedisError as error:
+        print(f"FATAL: no queue: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         sys.exit(1)
 
 
