@@ -47,6 +47,10 @@ FAULTS: dict[str, frozenset[Aspect]] = {
     "redirects": frozenset({_A.CONFIG, _A.CONTENT}),
 }
 
+#: A probe that was not even let in: only who listens there is at fault, or what that lives in.
+AT_THE_DOOR = frozenset({"refused", "unreachable"})
+_LISTENS = frozenset({Kind.NGINX, Kind.DOCKER, Kind.LIBVIRT, Kind.SYSTEM})
+
 #: Answers that are never the fault of something below that is down or slow, whatever rests on what.
 _ABOUT_CONTENT = frozenset({"403", "404", "410"})
 
@@ -68,6 +72,8 @@ _LOCKS = frozenset({"lock_chain", "lock_wait", "commits_wait", "prepared_transac
 _ENDED = frozenset({"crash_loop", "container_crashed", "container_exited", "container_failed_start", "unhealthy"})
 #: What makes things slow, and neither ends them nor turns connections away.
 _BUSY = frozenset({"cpu", "overload"})
+#: What an nginx says of what stands behind it: it listens all the same.
+_PASSED_ON = frozenset({"nginx_upstream", "nginx_passing"})
 #: Facts of a database that stand by themselves.
 _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 
@@ -151,6 +157,10 @@ def _answer(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return below.aspect in ANSWERS[status]
     if fault in ("tls", "dns"):
         return below.aspect in FAULTS[fault]
+    if fault in AT_THE_DOOR and (below.target.kind not in _LISTENS or below.rule in _PASSED_ON):
+        return False
+    if below.rule == "nginx_passing" and above.target.kind in ROUTE and above.aspect is not Aspect.SLOW:
+        return status == ("504" if below.aspect is Aspect.SLOW else "502")
     if relation >= Relation.INFERRED:
         return True
     known = ANSWERS.get(status) or FAULTS.get(fault)

@@ -177,7 +177,14 @@ def _tls(anomaly: Anomaly, reading: TlsReading, _: SourceStatus) -> Anomaly | No
         role = Role.SUPPORT
     newer = reading.disk is not None and reading.same_as_disk is False and reading.disk.certificate.days_left > 0
     lineage = reading.renewal.name if reading.renewal else ""
-    return replace(_with(anomaly, disk="newer" if newer else "", lineage=lineage, address=reading.address), role=role)
+    found = _with(
+        anomaly,
+        disk="newer" if newer else "",
+        lineage=lineage,
+        address=reading.address,
+        certificate=reading.served.fingerprint if reading.served is not None else "",
+    )
+    return replace(found, role=role)
 
 
 def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Anomaly | None:
