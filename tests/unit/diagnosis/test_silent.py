@@ -160,3 +160,13 @@ def test_one_certificate_at_several_addresses_is_one_finding() -> None:
     found = decided(view(host("oak", *rows)))
     assert causes(found) == [("web", "oak/tls/pay")]
     assert any("oak/web/shop" in row for row in found.findings[0].impact)
+
+
+def test_an_nginx_that_runs_and_answers_nowhere_is_named_and_where_it_answers_somewhere_it_is_not() -> None:
+    top = edges(*((f"oak/web/{name}", "oak/nginx/edge") for name in ("wiki", "blog")))
+    dead = [web(name, None, fault=WebFault.TIMEOUT) for name in ("wiki", "blog")]
+    found = decided(view(host("oak", nginx("edge"), *dead)), top)
+    assert causes(found) == [("web", "oak/nginx/edge")]
+    assert found.findings[0].title == "edge runs, and gives no answer"
+    one = decided(view(host("oak", nginx("edge"), dead[0], web("blog"))), top)
+    assert causes(one) == [("web", "oak/web/wiki")]
