@@ -229,6 +229,8 @@ def _groq(anomaly: Anomaly, reading: GroqReading, _: SourceStatus) -> Anomaly | 
         role = Role.SUPPORT
     if anomaly.rule in _ONE_PROBE and reading.paused_until is None and len(reading.calls) < 2:
         role = Role.SUPPORT  # one probe is no proof; the next one decides
+    if anomaly.rule == "groq_application" and all(one.over for one in reading.passive if one.by_class):
+        return None  # it failed within the last minutes, and has long gone well again
     worst = max(reading.passive, key=lambda one: sum(one.by_class.values()), default=None)
     most = max(worst.by_class, key=lambda fault: worst.by_class[fault], default=None) if worst and worst.by_class else None
     found = _with(anomaly, model=reading.model, most=most.value if most else "")
