@@ -66,7 +66,7 @@ async def test_the_containers_of_an_engine(docker_engine: DockerEngine, docker_c
     assert limited.memory_limit_bytes == 20 << 20
     assert limited.restart_policy == "unless-stopped"
     assert limited.cpu_percent is not None
-    assert 1 < limited.cpu_percent < 75  # --cpus 0.5 of a busy loop, on a machine that may be busy itself
+    assert 0 < limited.cpu_percent < 50  # --cpus 0.1 of a busy loop; a busy machine gives it less
     assert limited.memory_bytes is not None
     assert 0 < limited.memory_bytes < 20 << 20
     assert limited.pids == 1

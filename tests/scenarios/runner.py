@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from tests.scenarios import judge
@@ -145,7 +144,3 @@ def twin_differs(outcome: Outcome, outcomes: Mapping[str, Outcome]) -> bool:
 def proposals_of(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """The layers of the findings with the names of what is offered, in order."""
     return [(finding["layer"], [offer["name"] for offer in finding["remediations"]]) for finding in document["findings"]]
-
-
-def folder_of(outcome: Outcome) -> Path:
-    return Path(outcome.truth.name)

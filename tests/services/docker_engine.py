@@ -267,7 +267,7 @@ def _start_cast(engine: DockerEngine) -> Cast:
     health = ("--health-cmd", "test -e /tmp/well", "--health-interval", "1s", "--health-retries", "2")
     engine.run(cast.healthy, "sh", "-c", "echo well > /tmp/well; exec sleep 1000", options=health)
     engine.run(cast.looping, "sh", "-c", "echo dying; exit 3", options=("--restart", "always"))
-    limits = ("--memory", "20m", "--cpus", "0.5", "--restart", "unless-stopped", "-v", "dt-volume:/data:ro")
+    limits = ("--memory", "20m", "--cpus", "0.1", "--restart", "unless-stopped", "-v", "dt-volume:/data:ro")
     engine.run(cast.limited, "sh", "-c", "while :; do :; done", options=limits)
     labels = (
         "--label",

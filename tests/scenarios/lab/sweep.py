@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -70,12 +69,12 @@ def clear(folder: Path) -> None:
 
 def processes(folder: Path) -> Iterator[int]:
     """Processes that name a folder in their arguments, or stand in it; never this one."""
-    sign = f"{folder}/".encode()
+    named = f"{folder}/".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            if sign in (entry / "cmdline").read_bytes() or f"{os.readlink(entry / 'cwd')}/".startswith(f"{folder}/"):
+            if named in (entry / "cmdline").read_bytes() or f"{os.readlink(entry / 'cwd')}/".startswith(f"{folder}/"):
                 yield int(entry.name)
 
 
@@ -94,7 +93,3 @@ def leftovers(folder: Path) -> list[str]:
                 loops.append(str(backing.parent.parent.name))
     found = [f"process {pid}" for pid in processes(folder)] + [f"mount {mount}" for mount in mounts(folder)] + loops
     return [*found, *([str(folder)] if folder.exists() else [])]
-
-
-def remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
