@@ -80,6 +80,8 @@ _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 #: What databases and units feel of something else, though it is no fault of theirs.
 _SLOWED = frozenset({"statement_slow", "query_slow", "query_running", "long_query", "log_errors", "redis_loading"})
 
+#: What statements took since their statistics began.
+_ON_AVERAGE = frozenset({"query_slow", "statement_slow"})
 #: What runs, and is asked in vain: only what explains nothing else is at fault itself.
 _SERVES_BADLY = frozenset({"silent", "failing"})
 
@@ -102,6 +104,8 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return _cause(below, above, relation)
     if quiet and below.aspect is Aspect.SLOW and below.rule != "silent" and above.fact("status") in ("500", "502"):
         return False  # who waits for what is slow answers late, and not at once with an error
+    if quiet and below.rule in _ON_AVERAGE and (above.fact("status") == "504" or above.fact("fault") or above.rule == "silent"):
+        return False  # what takes long on average, since who knows when, keeps nobody from an answer now
     if below.rule == "index_missing" and quiet and above.aspect is not Aspect.SLOW:
         return False  # tables that are read whole, in no known time, make nothing fail
     if below.aspect not in LEADS[above.aspect] or (below.rule in _BUSY and not _feels_busy(below, above)):

@@ -122,6 +122,7 @@ class PassiveFigures:
         tokens_in, tokens_out: None where not told.
         newest_failure: the newest line of a failure, redacted.
         sound_since: how many calls went well after the newest failure; None: not told.
+        failing_over: among how many calls the failures are, from the first to the newest of them.
     """
 
     origin: str
@@ -134,6 +135,7 @@ class PassiveFigures:
     tokens_out: int | None = None
     newest_failure: str = ""
     sound_since: int | None = None
+    failing_over: int = 0
 
     @property
     def over(self) -> bool:
@@ -141,8 +143,8 @@ class PassiveFigures:
         failed, since = sum(self.by_class.values()), self.sound_since
         if not failed or since is None:
             return False
-        before = max(failed, self.calls - since) + 1  # one sound call more than was seen: nothing fails for certain
-        return bool((1 - failed / before) ** since < RARE)
+        among = max(failed, self.failing_over) + 1  # one sound call more than was seen: nothing fails for certain
+        return bool((1 - failed / among) ** since < RARE)
 
 
 @dataclass(frozen=True, slots=True)

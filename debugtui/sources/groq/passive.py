@@ -47,6 +47,7 @@ class Tally:
     newest: str = ""
     others: int = 0
     sound_since: int = 0
+    sound_before: int = 0
 
     def called(self) -> None:
         """Count a call; one that failed is told by `failed` as well."""
@@ -55,6 +56,8 @@ class Tally:
 
     def failed(self, fault: GroqFault, text: str) -> None:
         """Count a failure."""
+        if not self.by_class:
+            self.sound_before = self.calls - 1
         self.by_class[fault] += 1
         self.sound_since = 0
         self.newest = line(redact(text[: 4 * LINE_LENGTH]), _KEPT)
@@ -69,6 +72,7 @@ class Tally:
             latency=spread(self.latencies),
             newest_failure=self.newest,
             sound_since=self.sound_since,
+            failing_over=self.calls - self.sound_before - self.sound_since if self.by_class else 0,
         )
 
 

@@ -27,6 +27,7 @@ from tests.unit.diagnosis.build import (
     nginx,
     postgres,
     session,
+    statement,
     system,
     t,
     tls,
@@ -170,3 +171,10 @@ def test_an_nginx_that_runs_and_answers_nowhere_is_named_and_where_it_answers_so
     assert found.findings[0].title == "edge runs, and gives no answer"
     one = decided(view(host("oak", nginx("edge"), dead[0], web("blog"))), top)
     assert causes(one) == [("web", "oak/web/wiki")]
+
+
+def test_a_silence_is_not_blamed_on_statements_that_took_long_on_average() -> None:
+    slow = postgres("pages", statements=(statement("SELECT 1", mean_ms=4_000.0, calls=99),))
+    top = behind("oak/docker/wiki")
+    known = replace(top, edges=(*top.edges, Edge(t("oak/docker/wiki"), t("oak/postgres/pages"), "seen")))
+    assert causes(decided(late(docker(box("wiki")), slow), known)) == [("docker", "oak/docker/wiki")]

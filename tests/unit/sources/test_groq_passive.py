@@ -284,7 +284,8 @@ def test_failures_are_over_once_more_went_well_since_than_chance_would_give() ->
     for lines, over in (
         ([bad] * 4 + [good] * 40, True),
         ([good] * 40 + [bad] * 4, False),
-        ([good] * 12 + [bad, *[good] * 12], False),
+        ([good] * 20 + [bad] * 4 + [good] * 9, True),
+        ([bad, *[good] * 12] * 3, False),
         ([good] * 9, False),
         ([bad] * 3 + [good], False),
         ([bad] * 3 + [good] * 3, True),
