@@ -164,9 +164,8 @@ def _told(clue: Clue) -> Evidence:
 def _impact(root: Root) -> tuple[str, ...]:
     """What suffers, the nearest to the user first; once each."""
     said: dict[Target, str] = {}
-    for anomaly in sorted(
-        (link.above for link in root.links), key=lambda one: (depth_of(one.target), one.severity.rank, str(one.target))
-    ):
+    felt = (*(link.above for link in root.links), *root.beside)
+    for anomaly in sorted(felt, key=lambda one: (depth_of(one.target), one.severity.rank, str(one.target))):
         if anomaly.node != root.cause.node:
             said.setdefault(anomaly.node, f"{anomaly.node}: {anomaly.says}")
     waiting = root.cause.fact("waiting")

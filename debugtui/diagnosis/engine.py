@@ -23,6 +23,7 @@ from debugtui.diagnosis.undecided import refused, unseen, unsure
 from debugtui.model.diagnosis import Diagnosis, Finding, Undecided
 from debugtui.model.execution import Execution
 from debugtui.model.source import FleetView, LinkState
+from debugtui.model.target import Target
 from debugtui.model.topology import Topology
 
 #: Most findings and questions; what is more is in the alerts.
@@ -36,6 +37,7 @@ def diagnose(
     looked: Looked | None = None,
     history: Seen | None = None,
     executions: Iterable[Execution] = (),
+    released: frozenset[Target] | None = None,
     now: datetime | None = None,
 ) -> Diagnosis:
     """Return the root causes of what is wrong, and what could not be decided.
@@ -46,6 +48,7 @@ def diagnose(
         looked: what targeted looks found; None: nobody looked again.
         history: since when anomalies have been seen, by rule and target; without it nothing that may pass counts.
         executions: of our own, the newest.
+        released: web addresses whose files are served through a release that can be changed; None: not known.
         now: the moment of the diagnosis (UTC); the view's where None.
     """
     moment, seen = now or view.taken_at, looked or Looked()
@@ -56,7 +59,7 @@ def diagnose(
     anomalies = with_silent(with_moved(anomalies, view, reach), view, known)
     clues = with_told(seen.clues, anomalies, reach)
     changes = changes_of(view, executions)
-    around = Surroundings(view, reach, seen.spaces)
+    around = Surroundings(view, reach, seen.spaces, released)
     roots = [root for root in explain(anomalies, reach, clues) if _may_be_called(root, view)]
     found = [finding_of(root, clues, changes, around, moment) for root in roots]
     sure = sorted((one for one in found if round(one.confidence * 100) >= ENOUGH), key=_order(roots, found))

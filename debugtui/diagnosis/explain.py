@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Role
 from debugtui.diagnosis.clues import Clue
 from debugtui.diagnosis.groups import group_of, primary
-from debugtui.diagnosis.producers import COMPANIONS, fits
+from debugtui.diagnosis.producers import AT_THE_DOOR, COMPANIONS, fits
 from debugtui.diagnosis.reach import Reach, Relation
 from debugtui.model.source import Kind
 from debugtui.model.target import Target
@@ -196,8 +196,11 @@ def _rank(link: Link) -> tuple[object, ...]:
     since = link.below.since or _LATE
     # Of several that were made anew the last one is meant: what came before has proven itself.
     order = since.timestamp() if link.below.rule == "container_remade" else -since.timestamp() if since is not _LATE else -1e12
+    depth = depth_of(link.below.target)
+    if link.above.fact("fault") in AT_THE_DOOR:
+        depth = -depth  # who is met first does not let in; what stands behind is not even asked
     strong = link.relation >= Relation.INFERRED
-    return (strong, role, link.relation, depth_of(link.below.target), order,
+    return (strong, role, link.relation, depth, order,
             link.below.severity.rank * -1, str(link.below.target), link.below.rule)  # fmt: skip
 
 

@@ -104,7 +104,7 @@ async def _read_log(fleet: Fleet, target: Target, container: Container | None, n
     if source is None or container is None:
         return ()
     docker = cast("DockerSource", source)
-    steady = container.state == "running" and not container.looping
+    steady = container.state in ("running", "paused") and not container.looping
     lines: list[LogLine] = []
     async for batch in docker.logs(container.id, tail=LINES, since=now - BACK if steady else None, follow=False):
         lines += batch

@@ -53,7 +53,8 @@ def group_of(anomaly: Anomaly) -> tuple[object, ...]:
     if kind == Kind.WEB or rule == "tls_down":
         return (anomaly.node, "answer")
     if kind == Kind.TLS:
-        return (anomaly.target,)
+        # What is wrong with a certificate is one thing, whatever the number of addresses that it is served at.
+        return (anomaly.target.host, anomaly.fact("certificate")) if anomaly.fact("certificate") else (anomaly.target,)
     if kind == Kind.CHROME and rule in _RELEASE:
         return (anomaly.node, "page", anomaly.role, anomaly.aspect)
     if kind == Kind.NGINX:

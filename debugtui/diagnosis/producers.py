@@ -47,6 +47,10 @@ FAULTS: dict[str, frozenset[Aspect]] = {
     "redirects": frozenset({_A.CONFIG, _A.CONTENT}),
 }
 
+#: A probe that was not even let in: only who listens there is at fault, or what that lives in.
+AT_THE_DOOR = frozenset({"refused", "unreachable"})
+_LISTENS = frozenset({Kind.NGINX, Kind.DOCKER, Kind.LIBVIRT, Kind.SYSTEM})
+
 #: Answers that are never the fault of something below that is down or slow, whatever rests on what.
 _ABOUT_CONTENT = frozenset({"403", "404", "410"})
 
@@ -68,12 +72,16 @@ _LOCKS = frozenset({"lock_chain", "lock_wait", "commits_wait", "prepared_transac
 _ENDED = frozenset({"crash_loop", "container_crashed", "container_exited", "container_failed_start", "unhealthy"})
 #: What makes things slow, and neither ends them nor turns connections away.
 _BUSY = frozenset({"cpu", "overload"})
+#: What an nginx says of what stands behind it: it listens all the same.
+_PASSED_ON = frozenset({"nginx_upstream", "nginx_passing"})
 #: Facts of a database that stand by themselves.
 _OWN = frozenset({"table_bloated", "index_missing", "setting_harmful"})
 
 #: What databases and units feel of something else, though it is no fault of theirs.
 _SLOWED = frozenset({"statement_slow", "query_slow", "query_running", "long_query", "log_errors", "redis_loading"})
 
+#: What statements took since their statistics began.
+_ON_AVERAGE = frozenset({"query_slow", "statement_slow"})
 #: What runs, and is asked in vain: only what explains nothing else is at fault itself.
 _SERVES_BADLY = frozenset({"silent", "failing"})
 
@@ -96,6 +104,8 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return _cause(below, above, relation)
     if quiet and below.aspect is Aspect.SLOW and below.rule != "silent" and above.fact("status") in ("500", "502"):
         return False  # who waits for what is slow answers late, and not at once with an error
+    if quiet and below.rule in _ON_AVERAGE and (above.fact("status") == "504" or above.fact("fault") or above.rule == "silent"):
+        return False  # what takes long on average, since who knows when, keeps nobody from an answer now
     if below.rule == "index_missing" and quiet and above.aspect is not Aspect.SLOW:
         return False  # tables that are read whole, in no known time, make nothing fail
     if below.aspect not in LEADS[above.aspect] or (below.rule in _BUSY and not _feels_busy(below, above)):
@@ -151,6 +161,10 @@ def _answer(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return below.aspect in ANSWERS[status]
     if fault in ("tls", "dns"):
         return below.aspect in FAULTS[fault]
+    if fault in AT_THE_DOOR and (below.target.kind not in _LISTENS or below.rule in _PASSED_ON):
+        return False
+    if below.rule == "nginx_passing" and above.target.kind in ROUTE and above.aspect is not Aspect.SLOW:
+        return status == ("504" if below.aspect is Aspect.SLOW else "502")
     if relation >= Relation.INFERRED:
         return True
     known = ANSWERS.get(status) or FAULTS.get(fault)

@@ -12,6 +12,7 @@ from debugtui.diagnosis.found import Memory
 from debugtui.diagnosis.gather import look_again
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.rulebook import LONG_MS
+from debugtui.diagnosis.surroundings import released_of
 from debugtui.fleet.topology.build import build_topology
 from debugtui.model.diagnosis import Diagnosis
 from debugtui.model.execution import Execution
@@ -53,9 +54,9 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
         anomalies = memory.note(view)
     topology = await asyncio.to_thread(build_topology, view, config)
     looked = await look_again(fleet, view, config, topology, anomalies) if anomalies else Looked()
-    past = list(executions)
+    past, released = list(executions), released_of(config)
     return await asyncio.to_thread(
-        lambda: diagnose(view, topology, looked=looked, history=memory.seen, executions=past, now=view.taken_at)
+        lambda: diagnose(view, topology, looked=looked, history=memory.seen, executions=past, released=released)
     )
 
 

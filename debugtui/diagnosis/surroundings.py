@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from debugtui.diagnosis.anomaly import node_of
 from debugtui.diagnosis.reach import Reach, under
@@ -11,6 +12,9 @@ from debugtui.model.nginx import NginxReading
 from debugtui.model.source import FleetView, Kind
 from debugtui.model.system import SystemReading
 from debugtui.model.target import Target
+
+if TYPE_CHECKING:
+    from debugtui.config.models import Config
 
 #: A filesystem is nearly full from here on, in per cent of space or inodes.
 FULL_PERCENT = 90.0
@@ -39,13 +43,21 @@ class Process:
     rss_bytes: int = 0
 
 
+def released_of(config: Config) -> frozenset[Target]:
+    """Return the web addresses whose files are served through a release that can be changed."""
+    return frozenset(
+        Target(host.name, Kind.WEB, web.name) for host in config.hosts for web in host.web if web.release is not None
+    )
+
+
 @dataclass(slots=True)
 class Surroundings:
-    """The surroundings of one diagnosis."""
+    """The surroundings of one diagnosis. `released`: the web addresses with a release that can be changed; None: not known."""
 
     view: FleetView
     reach: Reach
     spaces: tuple[Space, ...] = ()
+    released: frozenset[Target] | None = None
     _nginx: dict[str, list[tuple[Target, NginxReading]]] = field(default_factory=dict)
     _dangling: dict[str, int] = field(default_factory=dict)
     _root_dir: dict[str, str] = field(default_factory=dict)
@@ -78,6 +90,10 @@ class Surroundings:
             return node_of(min(below, key=lambda one: (self.reach.below(node_of(target))[one].hops, str(one))))
         here = self._nginx.get(target.host, [])
         return here[0][0] if len(here) == 1 else None
+
+    def has_release(self, nginx: Target) -> bool:
+        """Return whether an nginx may have a release to go back to."""
+        return self.released is None or any(self.nginx_of(web) == nginx for web in self.released)
 
     def mount_of(self, host: str, path: str) -> str:
         """Return the filesystem that a path lies on: the longest mount above it; empty where none is known."""

@@ -27,9 +27,14 @@ def title_of(cause: Anomaly, clues: Sequence[Clue], dead: str = "") -> str:
     told = cause.fact("title")
     make = _TITLES.get(cause.rule)
     text = told or (make(cause, dead) if make is not None else _plain(cause))
-    why = next((_WHY[clue.says] for clue in clues if clue.says in _WHY), "")
+    why = "" if cause.rule in _BY_ITSELF else next((_WHY[clue.says] for clue in clues if clue.says in _WHY), "")
     return line(f"{text}{f': {why}' if why and cause.target.kind == Kind.DOCKER else ''}", TITLE)
 
+
+#: What was done to a container from outside: its own log has no say in why.
+_BY_ITSELF = frozenset(
+    {"container_paused", "container_stopped", "container_removed", "oom_killed", "container_moved", "silent"}
+)
 
 #: What a log tells of why its own process fails; in our words, never in the log's.
 _WHY = {

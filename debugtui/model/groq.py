@@ -104,6 +104,10 @@ class Spread:
     count: int
 
 
+#: What happens by chance in fewer cases than this is not taken for chance.
+RARE = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class PassiveFigures:
     """What the application's log or metrics say of its own calls in the last five minutes.
@@ -117,6 +121,8 @@ class PassiveFigures:
         ttft: in milliseconds.
         tokens_in, tokens_out: None where not told.
         newest_failure: the newest line of a failure, redacted.
+        sound_since: how many calls went well after the newest failure; None: not told.
+        failing_over: among how many calls the failures are, from the first to the newest of them.
     """
 
     origin: str
@@ -128,6 +134,17 @@ class PassiveFigures:
     tokens_in: int | None = None
     tokens_out: int | None = None
     newest_failure: str = ""
+    sound_since: int | None = None
+    failing_over: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether the failures are a thing of the past: as many sound calls since would be a rare chance if they went on."""
+        failed, since = sum(self.by_class.values()), self.sound_since
+        if not failed or since is None:
+            return False
+        among = max(failed, self.failing_over) + 1  # one sound call more than was seen: nothing fails for certain
+        return bool((1 - failed / among) ** since < RARE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from debugtui.diagnosis.engine import diagnose, suspicious
 from debugtui.diagnosis.found import Memory
 from debugtui.diagnosis.gather import look_again
 from debugtui.diagnosis.looked import Looked
+from debugtui.diagnosis.surroundings import released_of
 from debugtui.fleet.topology.build import build_topology
 from debugtui.model.alerts import Alert
 from debugtui.model.diagnosis import Diagnosis
@@ -105,7 +106,7 @@ class Doctor:
             self._looked_at = self._monotonic()
         self._known = worth
         executions = list(await self._executions())
-        looked, seen = self._looked, dict(self._memory.seen)
+        looked, seen, released = self._looked, dict(self._memory.seen), released_of(self._config)
         return await asyncio.to_thread(
-            lambda: diagnose(view, topology, looked=looked, history=seen, executions=executions, now=view.taken_at)
+            lambda: diagnose(view, topology, looked=looked, history=seen, executions=executions, released=released)
         )

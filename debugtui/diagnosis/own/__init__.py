@@ -16,7 +16,7 @@ from debugtui.model.system import SystemReading
 
 def conditions(status: SourceStatus, now: datetime) -> Iterator[Anomaly]:
     """Yield what the diagnosis itself finds in one source."""
-    from debugtui.diagnosis.own import containers, database, guests, machine, proxy
+    from debugtui.diagnosis.own import containers, database, guests, machine, proxy, watchers
 
     reading = status.reading
     if isinstance(reading, DockerReading):
@@ -29,3 +29,5 @@ def conditions(status: SourceStatus, now: datetime) -> Iterator[Anomaly]:
         yield from machine.found(status, reading)
     elif isinstance(reading, NginxReading):
         yield from proxy.found(status, reading)
+    elif isinstance(reading, watchers.Watcher):
+        yield from watchers.found(status, reading)

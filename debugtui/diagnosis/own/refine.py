@@ -177,7 +177,14 @@ def _tls(anomaly: Anomaly, reading: TlsReading, _: SourceStatus) -> Anomaly | No
         role = Role.SUPPORT
     newer = reading.disk is not None and reading.same_as_disk is False and reading.disk.certificate.days_left > 0
     lineage = reading.renewal.name if reading.renewal else ""
-    return replace(_with(anomaly, disk="newer" if newer else "", lineage=lineage, address=reading.address), role=role)
+    found = _with(
+        anomaly,
+        disk="newer" if newer else "",
+        lineage=lineage,
+        address=reading.address,
+        certificate=reading.served.fingerprint if reading.served is not None else "",
+    )
+    return replace(found, role=role)
 
 
 def _nginx(anomaly: Anomaly, reading: NginxReading, status: SourceStatus) -> Anomaly | None:
@@ -220,13 +227,20 @@ def _groq(anomaly: Anomaly, reading: GroqReading, status: SourceStatus) -> Anoma
     role = anomaly.role
     if anomaly.rule in _ONE_PROBE and reading.paused_until is None and not all(_troubled(call) for call in reading.calls[-2:]):
         role = Role.SUPPORT
-    lasted = (status.took_ms or 0.0) >= LONG_MS and reading.newest is not None and _troubled(reading.newest)
+    if anomaly.rule == "groq_application" and all(one.over for one in reading.passive if one.by_class):
+        return None  # it failed within the last minutes, and has long gone well again
+    lasted = _lasted(reading, status)
     if anomaly.rule in _ONE_PROBE and reading.paused_until is None and len(reading.calls) < 2 and not lasted:
         role = Role.SUPPORT  # one short probe is no proof; the next one decides
     worst = max(reading.passive, key=lambda one: sum(one.by_class.values()), default=None)
     most = max(worst.by_class, key=lambda fault: worst.by_class[fault], default=None) if worst and worst.by_class else None
     found = _with(anomaly, model=reading.model, most=most.value if most else "", lasted="yes" if lasted else "")
     return replace(found, since=anomaly.since if first is None else first, role=role)
+
+
+def _lasted(reading: GroqReading, status: SourceStatus) -> bool:
+    """Return whether the newest probe was in trouble for so long that it is proof by itself."""
+    return (status.took_ms or 0.0) >= LONG_MS and reading.newest is not None and _troubled(reading.newest)
 
 
 #: From when on a first token, a silence within a stream and a whole answer are slow, in milliseconds.

@@ -11,6 +11,7 @@ from debugtui.diagnosis.anomaly import ROUTE, Anomaly, Aspect, Role
 from debugtui.diagnosis.own.making import anomaly
 from debugtui.model.docker import DockerReading
 from debugtui.model.libvirt import LibvirtReading
+from debugtui.model.nginx import NginxReading
 from debugtui.model.source import FleetView, Kind
 from debugtui.model.target import Target
 from debugtui.model.topology import Edge, Topology
@@ -28,7 +29,21 @@ def with_silent(anomalies: Sequence[Anomaly], view: FleetView, topology: Topolog
             path = readings.get(edge.below)
             if path is not None and edge.certain:
                 found.setdefault(edge.below, _silent(edge.below, path, address, waiting))
+    for nginx, path, waiting in _proxies(anomalies, view, topology):
+        found.setdefault(nginx, _silent(nginx, path, "", waiting))
     return (*anomalies, *(found[target] for target in sorted(found, key=str)))
+
+
+def _proxies(anomalies: Sequence[Anomaly], view: FleetView, topology: Topology) -> Iterator[tuple[Target, str, Anomaly]]:
+    """Yield each nginx that runs and answers at none of its several addresses, whatever stands behind them."""
+    late = {one.node: one for one in anomalies if one.rule == "web_down" and one.fact("fault") == "timeout"}
+    for host in view.hosts:
+        for status in host.of_kind(Kind.NGINX):
+            nginx = Target(host.name, Kind.NGINX, status.name)
+            routes = {edge.above for edge in topology.above(nginx) if edge.above.kind == Kind.WEB}
+            runs = isinstance(status.reading, NginxReading) and status.reading.master_pid is not None
+            if runs and len(routes) > 1 and routes <= late.keys():
+                yield nginx, "master_pid", late[min(routes, key=str)]
 
 
 def _asked(waiting: Anomaly, topology: Topology) -> Iterator[tuple[Edge, str]]:

@@ -21,12 +21,13 @@ def offers(root: Root, around: Surroundings) -> Iterator[Offer]:
     if cause.target.kind == Kind.TLS:
         yield from _certificate(cause, nginx)
     elif cause.target.kind == Kind.CHROME:
-        if cause.rule in ("js_exception", "js_rejection", "request_failed"):
+        if cause.rule in ("js_exception", "js_rejection", "request_failed") and around.has_release(nginx):
             yield Offer("nginx.rollback_release", nginx)
     elif cause.target.kind == Kind.NGINX:
         yield from _nginx(cause, nginx)
     elif cause.fact("status") in ("403", "404", "410") or cause.rule == "web_body":
-        yield Offer("nginx.rollback_release", nginx)
+        if around.has_release(nginx):
+            yield Offer("nginx.rollback_release", nginx)
         yield Offer("nginx.edit_config", nginx)
 
 
@@ -41,7 +42,7 @@ def _certificate(cause: Anomaly, nginx: Target) -> Iterator[Offer]:
 
 
 def _nginx(cause: Anomaly, nginx: Target) -> Iterator[Offer]:
-    if cause.rule == "nginx_down":
+    if cause.rule in ("nginx_down", "silent"):
         yield Offer("system.restart_unit", Target(nginx.host, "system", "nginx.service"))
     elif cause.rule == "nginx_not_reloaded":
         yield Offer("nginx.reload", nginx)

@@ -46,10 +46,20 @@ class Tally:
     latencies: list[float] = field(default_factory=list)
     newest: str = ""
     others: int = 0
+    sound_since: int = 0
+    sound_before: int = 0
+
+    def called(self) -> None:
+        """Count a call; one that failed is told by `failed` as well."""
+        self.calls += 1
+        self.sound_since += 1
 
     def failed(self, fault: GroqFault, text: str) -> None:
         """Count a failure."""
+        if not self.by_class:
+            self.sound_before = self.calls - 1
         self.by_class[fault] += 1
+        self.sound_since = 0
         self.newest = line(redact(text[: 4 * LINE_LENGTH]), _KEPT)
 
     def figures(self, origin: str) -> PassiveFigures:
@@ -61,6 +71,8 @@ class Tally:
             retries=self.retries,
             latency=spread(self.latencies),
             newest_failure=self.newest,
+            sound_since=self.sound_since,
+            failing_over=self.calls - self.sound_before - self.sound_since if self.by_class else 0,
         )
 
 
@@ -75,13 +87,13 @@ def of_libraries(lines: Sequence[str], base_url: str) -> Tally:
     wanted = _server(base_url)
     for text in bounded(lines):
         if (request := _REQUEST.search(text)) and _server(request[1]) == wanted:
-            tally.calls += 1
+            tally.called()
             if not 200 <= (status := int(request[2])) < 300:
                 tally.failed(of_status(status), text)
         elif (retry := _RETRY.search(text)) and "/openai/v1/" in retry[1]:
             tally.retries += 1
         elif raised := _RAISED.search(text):
-            tally.calls += 1
+            tally.called()
             timeout = raised[1] == "APITimeoutError"
             tally.failed(GroqFault.TIMEOUT if timeout else GroqFault.CONNECTION, text)
     return tally
@@ -121,7 +133,7 @@ def _count(tally: Tally, groups: dict[str, str | None], text: str, model: str) -
         tally.retries += 1
         if not said and milliseconds is None:
             return
-    tally.calls += 1
+    tally.called()
     fault = _of_word(said)
     if fault is not None:
         tally.failed(fault, text)

@@ -223,3 +223,9 @@ def test_an_api_that_only_the_browser_sees_failing_is_a_finding_from_one_look() 
     assert causes(decided(world, twice=False)) == [("web", "n1/web/front")]
     late = view(host("n1", web(), chrome(failed=(request("/api/cart", None, failure="timed out"),))))
     assert decided(late, twice=False).findings == ()
+
+
+def test_calls_that_failed_and_have_long_gone_well_again_are_nothing() -> None:
+    for since, expected in ((30, []), (0, [("groq", "groq/assistant")])):
+        figures = PassiveFigures("log of n1/docker/bot", 40, {F.AUTHENTICATION: 5}, sound_since=since)
+        assert causes(decided(view(groq(None, None, passive=(figures,))))) == expected

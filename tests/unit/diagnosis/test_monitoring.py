@@ -9,7 +9,8 @@ from debugtui.diagnosis.explain import explain
 from debugtui.diagnosis.found import anomalies_of
 from debugtui.diagnosis.reach import Reach
 from debugtui.model.alerts import Severity
-from debugtui.model.source import FleetView, Kind
+from debugtui.model.loki import LokiReading
+from debugtui.model.source import FleetView, Gap, Kind, Problem
 from debugtui.model.topology import Edge, Layer, Topology
 from tests.unit.diagnosis.build import NOW, box, causes, decided, docker, edges, host, postgres, source, t, view, web
 
@@ -87,3 +88,14 @@ def test_another_thing_that_the_same_server_watches_explains_nothing() -> None:
     assert roots(world, target_down(), topology=Topology(NOW, (), (WATCHES, AND_ANOTHER))) == [
         "docker n1/docker/node-exporter", "monitoring n1/prometheus/prom/databases/127.0.0.1:9187",
     ]  # fmt: skip
+
+
+def test_a_loki_that_is_ready_and_answers_no_question_is_at_fault() -> None:
+    def loki(*gaps: Gap, ready: bool = True) -> FleetView:
+        return view(host("n1", source(Kind.LOKI, LokiReading(NOW, "http://127.0.0.1:3100", ready, gaps=gaps), "ops")))
+
+    broken = Gap("labels", Problem("loki ops answers 500 to /loki/api/v1/labels: too many unhealthy instances in the ring"))
+    assert causes(decided(loki(broken))) == [("monitoring", "n1/loki/ops")]
+    assert causes(decided(loki(Gap("errors", Problem("no label says who logs"))))) == []
+    assert causes(decided(loki(Gap("version", broken.problem)))) == []
+    assert len(decided(loki(broken, ready=False)).findings) == 1

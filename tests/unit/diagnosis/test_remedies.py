@@ -154,3 +154,17 @@ def test_the_catalogue_has_something_for_most_faults_and_nothing_for_what_nobody
         "malformed chunk",
     }
     assert {name.removeprefix("groq ") for name in empty} <= nobody
+
+
+def test_a_release_is_only_gone_back_to_where_one_is_configured() -> None:
+    from debugtui.diagnosis.engine import diagnose
+    from debugtui.diagnosis.found import Memory
+    from tests.unit.diagnosis.build import NOW, t
+
+    world = view(host("n1", nginx(), web(status=404)))
+    memory = Memory()
+    memory.note(world)
+    seen = {key: at.replace(year=at.year - 1) for key, at in memory.seen.items()}
+    for released, expected in ((frozenset({t("n1/web/front")}), True), (frozenset(), False), (None, True)):
+        found = diagnose(world, history=seen, released=released, now=NOW)
+        assert ("nginx.rollback_release" in [offer.name for offer in found.findings[0].remediations]) is expected

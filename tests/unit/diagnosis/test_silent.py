@@ -9,6 +9,7 @@ from debugtui.model.diagnosis import Diagnosis
 from debugtui.model.nginx import ErrorGroup
 from debugtui.model.source import FleetView
 from debugtui.model.topology import Edge, Topology
+from debugtui.model.web import Match
 from tests.unit.diagnosis.build import (
     NOW,
     WebFault,
@@ -26,8 +27,10 @@ from tests.unit.diagnosis.build import (
     nginx,
     postgres,
     session,
+    statement,
     system,
     t,
+    tls,
     upstream,
     view,
     vm,
@@ -127,3 +130,51 @@ def test_an_upstream_whose_container_was_removed_is_the_removals_fault() -> None
     by_itself = decided(view(host("oak", docker(box("blog"), events=ended), *rows)), top)
     assert causes(by_itself) == [("web", "oak/nginx/edge")]
     assert not decided(view(host("oak", docker(box("blog"), events=events), web("wiki")))).findings
+
+
+REFUSED = ErrorGroup(
+    "error",
+    3,
+    'connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://10.3.0.9:82/"',
+    ago(9),
+)
+
+
+def test_what_a_proxy_says_of_one_upstream_makes_no_page_lack_its_text() -> None:
+    said = nginx("edge", errors=(REFUSED,))
+    other = web("wiki", matches=(Match("body", "Wiki", "Apache", False),))
+    found = decided(view(host("oak", said, other)), edges(("oak/web/wiki", "oak/nginx/edge")))
+    assert causes(found) == [("web", "oak/web/wiki")]
+
+
+def test_a_door_that_is_shut_is_its_proxys_fault_whatever_ails_those_behind_it() -> None:
+    rows = (nginx("edge", master=None), docker(box("wiki", "paused")), web("wiki", None, fault=WebFault.REFUSED))
+    top = edges(("oak/web/wiki", "oak/nginx/edge"), ("oak/nginx/edge", "oak/docker/wiki"))
+    found = decided(view(host("oak", *rows)), top)
+    impact = {str(one.target): one.impact for one in found.findings}
+    assert any("oak/web/wiki" in row for row in impact["oak/nginx/edge"])
+    assert not any("oak/web/wiki" in row for row in impact["oak/docker/wiki"])
+
+
+def test_one_certificate_at_several_addresses_is_one_finding() -> None:
+    rows = [tls(-3.0, name=name) for name in ("pay", "shop")]
+    found = decided(view(host("oak", *rows)))
+    assert causes(found) == [("web", "oak/tls/pay")]
+    assert any("oak/web/shop" in row for row in found.findings[0].impact)
+
+
+def test_an_nginx_that_runs_and_answers_nowhere_is_named_and_where_it_answers_somewhere_it_is_not() -> None:
+    top = edges(*((f"oak/web/{name}", "oak/nginx/edge") for name in ("wiki", "blog")))
+    dead = [web(name, None, fault=WebFault.TIMEOUT) for name in ("wiki", "blog")]
+    found = decided(view(host("oak", nginx("edge"), *dead)), top)
+    assert causes(found) == [("web", "oak/nginx/edge")]
+    assert found.findings[0].title == "edge runs, and gives no answer"
+    one = decided(view(host("oak", nginx("edge"), dead[0], web("blog"))), top)
+    assert causes(one) == [("web", "oak/web/wiki")]
+
+
+def test_a_silence_is_not_blamed_on_statements_that_took_long_on_average() -> None:
+    slow = postgres("pages", statements=(statement("SELECT 1", mean_ms=4_000.0, calls=99),))
+    top = behind("oak/docker/wiki")
+    known = replace(top, edges=(*top.edges, Edge(t("oak/docker/wiki"), t("oak/postgres/pages"), "seen")))
+    assert causes(decided(late(docker(box("wiki")), slow), known)) == [("docker", "oak/docker/wiki")]

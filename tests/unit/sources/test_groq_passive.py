@@ -276,3 +276,19 @@ async def test_the_origin_names_the_container_and_the_prometheus() -> None:
     found, gaps = await Listening(both, lines, prometheus).read()
     assert [figures.origin for figures in found] == ["log of kvm-01/docker/api", "prometheus prom"]
     assert gaps == []
+
+
+def test_failures_are_over_once_more_went_well_since_than_chance_would_give() -> None:
+    line = 'HTTP Request: POST https://api.groq.com/openai/v1/chat/completions "HTTP/1.1 {} x"'
+    bad, good = line.format(401), line.format(200)
+    for lines, over in (
+        ([bad] * 4 + [good] * 40, True),
+        ([good] * 40 + [bad] * 4, False),
+        ([good] * 20 + [bad] * 4 + [good] * 9, True),
+        ([bad, *[good] * 12] * 3, False),
+        ([good] * 9, False),
+        ([bad] * 3 + [good], False),
+        ([bad] * 3 + [good] * 3, True),
+    ):
+        figures = of_libraries(lines, "https://api.groq.com").figures("log of x")
+        assert (figures.over, figures.calls) == (over, len(lines))
