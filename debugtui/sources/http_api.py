@@ -26,6 +26,10 @@ LIMIT_S, MOST = 10.0, 8_000_000
 Headers = Callable[[], Awaitable[Mapping[str, str]]]
 
 
+class SilentError(SourceError):
+    """The server took the question, or not even that, and said nothing within the time limit."""
+
+
 class HttpApi:
     """Asks one server. It only ever sends GET requests, follows no redirect, and keeps its connection between two of them."""
 
@@ -97,7 +101,7 @@ class HttpApi:
                     return answer.status_code, bytes(body)
         except TimeoutError as error:
             await self.close()
-            raise SourceError(Problem(f"{self._what} does not answer {path} within {LIMIT_S:.0f} s")) from error
+            raise SilentError(Problem(f"{self._what} does not answer {path} within {LIMIT_S:.0f} s")) from error
         except httpx.HTTPError as error:
             await self.close()
             says = redact(line(str(error) or type(error).__name__, 200))

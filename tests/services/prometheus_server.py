@@ -94,6 +94,12 @@ class Daemon:
     def freeze(self) -> None:
         """Have it stop answering without closing anything, as a hung one does."""
         os.kill(self.pid, signal.SIGSTOP)
+        # The signal reaches its threads one by one: on a busy machine one of them still answers a question or two.
+        self.wait(self._stands_still, "does not stop")
+
+    def _stands_still(self) -> bool:
+        states = (file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        return all(state in "tT" for state in states)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -1,7 +1,8 @@
 """A revert that the host runs by itself, unless it is told in time that all is well.
 
 It is armed before a step whose half-done state would hurt. When the link is lost, or we are killed, nobody tells, and the host
-reverts. Whether it fired or was told is decided once, by making one directory: never both.
+reverts. Whether it fired or was told is decided once, by making one symbolic link whose text is the answer: never both, and
+whoever comes second reads at once what the first one made of it.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ job=$1 after=$2 limit=$3 most=$4 mask=$5
 shift 5
 echo $$ > "$job/armed.new" && mv "$job/armed.new" "$job/armed" || exit 1
 sleep "$after"
-mkdir "$job/decided" 2>/dev/null || exit 0
-echo fired > "$job/how"
+ln -s fired "$job/decided" 2>/dev/null || exit 0
 """
     + RUN
     + r"""
@@ -41,7 +41,7 @@ tries=50
 while [ ! -f "$job/armed" ]; do
   tries=$((tries - 1))
   if [ "$tries" -le 0 ]; then
-    mkdir "$job/decided" 2>/dev/null && echo told > "$job/how"
+    ln -s told "$job/decided" 2>/dev/null
     echo "it does not wait"
     exit 0
   fi
@@ -57,13 +57,13 @@ DISARM = (
     + r"""
 job=$dir/$1
 [ -d "$job" ] || { echo none; exit 0; }
-if mkdir "$job/decided" 2>/dev/null; then
-  echo told > "$job/how"
+if ln -s told "$job/decided" 2>/dev/null; then
   pid=$(cat "$job/armed" 2>/dev/null)
   [ -n "$pid" ] && grep -qs -- "$1" "/proc/$pid/cmdline" && kill -- "-$pid" 2>/dev/null
   echo disarmed
-elif [ "$(cat "$job/how" 2>/dev/null)" = told ]; then echo disarmed
-else echo fired; fi
+  exit 0
+fi
+case $(readlink "$job/decided") in told) echo disarmed;; fired) echo fired;; *) echo "unusable $job";; esac
 """
 )
 
@@ -73,12 +73,12 @@ LOOK = (
     + r"""
 job=$dir/$1
 [ -d "$job" ] || { echo none; exit 0; }
-if [ ! -d "$job/decided" ]; then
+if [ ! -L "$job/decided" ]; then
   if grep -qs -- "$1" "/proc/$(cat "$job/armed" 2>/dev/null)/cmdline"; then echo armed; exit 0; fi
   sleep 0.2
-  if [ ! -d "$job/decided" ]; then echo lost; exit 0; fi
+  if [ ! -L "$job/decided" ]; then echo lost; exit 0; fi
 fi
-if [ "$(cat "$job/how" 2>/dev/null)" = told ]; then echo disarmed; exit 0; fi
+if [ "$(readlink "$job/decided")" = told ]; then echo disarmed; exit 0; fi
 echo "fired $(cat "$job/status" 2>/dev/null)"
 """
 )

@@ -9,10 +9,12 @@ from typing import TypeVar
 from debugtui.model.clock import Clock
 from debugtui.model.source import Gap, Problem
 from debugtui.sources.base import SourceError
-from debugtui.sources.http_api import HttpApi
+from debugtui.sources.http_api import HttpApi, SilentError
 
 #: Seconds for all parts of a reading together; what was not asked by then is a gap. It ends before `READ_LIMIT_S` does.
 BUDGET_S = 16.0
+#: Parts in a row that a server may leave without an answer; then it hangs, and is not asked for the others.
+MOST_SILENT = 2
 
 T = TypeVar("T")
 
@@ -25,6 +27,7 @@ class Parts:
         self.gaps: list[Gap] = []
         self._api, self._clock = api, clock
         self._until = clock.monotonic() + BUDGET_S
+        self._silent = 0
 
     @property
     def left_s(self) -> float:
@@ -41,12 +44,18 @@ class Parts:
         """Return a part as `read` makes it of the answer's JSON; None, with a gap: it cannot be had.
 
         Raises:
+            SourceError: it has left several parts in a row without an answer: it hangs.
             LinkError: the link is not up.
         """
         return await self._part(feature, lambda: self._api.get(path, params), read)
 
     async def text(self, feature: str, path: str, read: Callable[[str], T]) -> T | None:
-        """Return a part as `read` makes it of a text; None, with a gap: it cannot be had."""
+        """Return a part as `read` makes it of a text; None, with a gap: it cannot be had.
+
+        Raises:
+            SourceError: it has left several parts in a row without an answer: it hangs.
+            LinkError: the link is not up.
+        """
 
         async def ask() -> str:
             status, body = await self._api.fetch(path)
@@ -64,10 +73,20 @@ class Parts:
         try:
             async with asyncio.timeout(left):
                 answer = await ask()  # type: ignore[misc] # a coroutine of either kind
+                self._silent = 0
                 return await asyncio.to_thread(read, answer)
+        except SilentError as error:
+            self._hears_nothing(feature, error)
         except SourceError as error:
+            self._silent = 0
             self.gaps.append(Gap(feature, error.problem))
         except TimeoutError:
             await self._api.close()
-            self.gaps.append(Gap(feature, Problem("it does not answer in time")))
+            self._hears_nothing(feature, SilentError(Problem("it does not answer in time")))
         return None
+
+    def _hears_nothing(self, feature: str, error: SilentError) -> None:
+        self._silent += 1
+        if self._silent >= MOST_SILENT:
+            raise error
+        self.gaps.append(Gap(feature, error.problem))

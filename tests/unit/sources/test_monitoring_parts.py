@@ -9,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debugtui.model.monitoring import label_text
+from debugtui.model.source import Problem
+from debugtui.sources.base import SourceError
+from debugtui.sources.http_api import SilentError
 from debugtui.sources.monitoring import alertmanager, firing, grafana, loki, prometheus, prometheus_parts, shapes
 from debugtui.sources.monitoring.exposition import Growth, only, wanted
 from debugtui.sources.monitoring.login import Login
+from debugtui.sources.monitoring.parts import MOST_SILENT, Parts
 from debugtui.sources.prometheus import _result
 from tests.unit.fakes import FakeClock
 
@@ -137,3 +141,35 @@ async def test_a_secret_with_a_line_break_is_not_sent() -> None:
         await login.headers()
     assert await Login("loki/loki").headers() == {}
     assert await Login("loki/loki", user="ops").headers() == {"Authorization": "Basic b3BzOg=="}
+
+
+class _Answers:
+    """A server that leaves the named paths without an answer, refuses `/refused`, and answers the rest with a number."""
+
+    def __init__(self, silent: set[str]) -> None:
+        self.silent, self.asked = silent, []
+
+    async def get(self, path: str, params: object = None) -> object:
+        self.asked.append(path)
+        if path in self.silent:
+            raise SilentError(Problem(f"it does not answer {path}"))
+        if path == "/refused":
+            raise SourceError(Problem("no"))
+        return 1
+
+
+async def test_one_part_without_an_answer_is_a_gap_and_the_rest_is_still_asked() -> None:
+    server = _Answers({"/a", "/c"})
+    get = Parts(server, FakeClock())  # type: ignore[arg-type]
+    assert [await get.get(path, path, bool) for path in ("/a", "/b", "/c", "/refused")] == [None, True, None, None]
+    assert [gap.feature for gap in get.gaps] == ["/a", "/c", "/refused"]
+
+
+async def test_a_server_that_begins_to_hang_half_way_through_is_not_asked_for_all_the_rest() -> None:
+    server = _Answers({"/b", "/c", "/d"})
+    get = Parts(server, FakeClock())  # type: ignore[arg-type]
+    await get.get("first", "/a", bool)
+    await get.get("second", "/b", bool)
+    with pytest.raises(SourceError, match="does not answer /c"):
+        await get.get("third", "/c", bool)
+    assert (server.asked, MOST_SILENT) == (["/a", "/b", "/c"], 2)
