@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.diagnosis.anomaly import Anomaly, Role
 from debugtui.diagnosis.changes import changes_of
 from debugtui.diagnosis.decide import ENOUGH, finding_of
@@ -38,6 +39,7 @@ def diagnose(
     history: Seen | None = None,
     executions: Iterable[Execution] = (),
     released: frozenset[Target] | None = None,
+    rules: Rules = DEFAULT,
     now: datetime | None = None,
 ) -> Diagnosis:
     """Return the root causes of what is wrong, and what could not be decided.
@@ -49,12 +51,13 @@ def diagnose(
         history: since when anomalies have been seen, by rule and target; without it nothing that may pass counts.
         executions: of our own, the newest.
         released: web addresses whose files are served through a release that can be changed; None: not known.
+        rules: the alert rules, with what the operator changed of them.
         now: the moment of the diagnosis (UTC); the view's where None.
     """
     moment, seen = now or view.taken_at, looked or Looked()
     known = topology or Topology(moment)
     reach = Reach(known)
-    anomalies = with_quick(with_processes(with_servers(anomalies_of(view, history), view), seen.processes), view)
+    anomalies = with_quick(with_processes(with_servers(anomalies_of(view, history, rules), view), seen.processes), view)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
     anomalies = with_silent(with_moved(anomalies, view, reach), view, known)
     clues = with_told(seen.clues, anomalies, reach)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from debugtui.alerts.outer import of_outer
 from debugtui.alerts.rules import Finding, of_host, of_source
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.diagnosis.anomaly import Anomaly, Role, layer_of, source_of
 from debugtui.diagnosis.own import conditions
 from debugtui.diagnosis.own.access import of_lost
@@ -34,24 +35,25 @@ REMEMBERED = timedelta(seconds=60)
 SAYS = 240
 
 
-def anomalies_of(view: FleetView, seen: Seen | None = None) -> tuple[Anomaly, ...]:
+def anomalies_of(view: FleetView, seen: Seen | None = None, rules: Rules = DEFAULT) -> tuple[Anomaly, ...]:
     """Return every anomaly of a view, in an order that does not depend on the order of hosts and sources.
 
     Args:
         view: what is known.
         seen: since when anomalies have been seen; without it nothing that may pass in a moment counts as confirmed.
+        rules: the alert rules, with what the operator changed of them: what is no alert there is nothing here.
     """
     found: dict[tuple[str, Target], Anomaly] = {}
     for host in view.hosts:
-        for anomaly in of_one_host(host, view.taken_at):
+        for anomaly in of_one_host(host, view.taken_at, rules):
             found.setdefault((anomaly.rule, anomaly.target), _dated(anomaly, seen or {}))
     placed = placed_of(found.values(), view)
     return tuple(sorted(placed, key=lambda one: (str(one.target), one.rule)))
 
 
-def of_one_host(host: HostView, now: datetime) -> Iterator[Anomaly]:
+def of_one_host(host: HostView, now: datetime, rules: Rules = DEFAULT) -> Iterator[Anomaly]:
     """Yield the anomalies of one host, undated."""
-    for finding in of_host(host):
+    for finding in of_host(host, rules):
         yield _link(host, finding, now)
     if host.link.down:
         return
@@ -60,7 +62,7 @@ def of_one_host(host: HostView, now: datetime) -> Iterator[Anomaly]:
             yield from of_lost(status, now)
         if status.reading is None or status.freshness in (Freshness.LOST, Freshness.OFF):
             continue
-        for finding in (*of_source(status, now), *of_outer(status)):
+        for finding in (*of_source(status, now, rules), *of_outer(status, rules)):
             if finding.rule != "source_lost":
                 yield from refined(_anomaly(status, finding), status)
         yield from conditions(status, now)
@@ -137,13 +139,15 @@ def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
 class Memory:
     """Remembers since when each anomaly has been seen. One serves one run; `start` takes over what an earlier one knew."""
 
-    def __init__(self, start: Seen | None = None) -> None:
+    def __init__(self, start: Seen | None = None, rules: Rules = DEFAULT) -> None:
+        """Begin, with the alert rules that make the anomalies."""
+        self._rules = rules
         self.seen: dict[tuple[str, Target], datetime] = dict(start or {})
         self._last: dict[tuple[str, Target], datetime] = {}
 
     def note(self, view: FleetView) -> tuple[Anomaly, ...]:
         """Take note of a view; return its anomalies with their beginnings."""
-        found = anomalies_of(view, self.seen)
+        found = anomalies_of(view, self.seen, self._rules)
         held = {(one.rule, one.target): one.at for one in found}
         self._last = {**self._last, **{key: at for key, at in held.items() if key[0] in BLOCKS}}
         self._last = {key: at for key, at in self._last.items() if view.taken_at - at < REMEMBERED}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from debugtui.alerts.settings import rules_of
 from debugtui.diagnosis.anomaly import Anomaly
 from debugtui.diagnosis.engine import diagnose, suspicious
 from debugtui.diagnosis.found import Memory
@@ -39,7 +40,8 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
         executions: of our own, the newest.
         watch_s: how long to go on looking after the first two readings, in seconds.
     """
-    memory = Memory()
+    rules = rules_of(config.alerts)
+    memory = Memory(rules=rules)
     await fleet.read_all(full=True)
     first = memory.note(fleet.view())
     await asyncio.sleep(GAP_S)
@@ -56,7 +58,7 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
     looked = await look_again(fleet, view, config, topology, anomalies) if anomalies else Looked()
     past, released = list(executions), released_of(config)
     return await asyncio.to_thread(
-        lambda: diagnose(view, topology, looked=looked, history=memory.seen, executions=past, released=released)
+        lambda: diagnose(view, topology, looked=looked, history=memory.seen, executions=past, released=released, rules=rules)
     )
 
 

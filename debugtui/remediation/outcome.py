@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+from debugtui.alerts.settings import rules_of
 from debugtui.config.redaction import redact
 from debugtui.hosts.link import LinkError
 from debugtui.model.execution import Compared, Decision, Progress, State, Verdict
@@ -189,7 +190,7 @@ class Work:
         """Return what users see before and after, and everything that got worse."""
         front = compare_front(before, after)
         said = {effect.target for effect in front.effects}
-        rest = compare(before, after, self.eyes.host.name, meant)
+        rest = compare(before, after, self.eyes.host.name, meant, rules_of(self.eyes.config.alerts))
         return front.compared, (*front.effects, *(effect for effect in rest if effect.target not in said))
 
     # --- the way back

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from debugtui.alerts.book import AlertBook
 from debugtui.alerts.rules import UNREADABLE
+from debugtui.alerts.settings import DEFAULT, Rules
 from debugtui.config.redaction import redact
 from debugtui.model.alerts import Severity
 from debugtui.model.docker import DockerReading
@@ -26,7 +27,9 @@ class Effect:
     critical: bool
 
 
-def compare(before: FleetView, after: FleetView, host: str, expected: Iterable[Target]) -> tuple[Effect, ...]:
+def compare(
+    before: FleetView, after: FleetView, host: str, expected: Iterable[Target], rules: Rules = DEFAULT
+) -> tuple[Effect, ...]:
     """Return what of a host got worse and was not meant to change.
 
     Args:
@@ -34,6 +37,7 @@ def compare(before: FleetView, after: FleetView, host: str, expected: Iterable[T
         after: readings from after it.
         host: the host.
         expected: what the change disturbs on purpose, and everything below it.
+        rules: the alert rules, with what the operator changed of them.
     """
     meant = tuple(str(target) for target in expected)
     was, now = _host(before, host), _host(after, host)
@@ -41,7 +45,7 @@ def compare(before: FleetView, after: FleetView, host: str, expected: Iterable[T
         return ()
     found = [*_stopped(was, now), *_unreadable(was, now)]
     said = {effect.target for effect in found}
-    found += (effect for effect in _alerts(before, after, host) if effect.target not in said)
+    found += (effect for effect in _alerts(before, after, host, rules) if effect.target not in said)
     return tuple(effect for effect in found if not _is_meant(str(effect.target), meant))
 
 
@@ -93,9 +97,9 @@ def _unreadable(was: HostView, now: HostView) -> Iterable[Effect]:
             yield Effect(target, f"{target} could be read before, and cannot now: {problem}", critical=True)
 
 
-def _alerts(before: FleetView, after: FleetView, host: str) -> Iterable[Effect]:
-    known = {(alert.rule, alert.target) for alert in AlertBook().update(before)}
-    for alert in AlertBook().update(after):
+def _alerts(before: FleetView, after: FleetView, host: str, rules: Rules) -> Iterable[Effect]:
+    known = {(alert.rule, alert.target) for alert in AlertBook(rules).update(before)}
+    for alert in AlertBook(rules).update(after):
         new = (alert.rule, alert.target) not in known
         if new and alert.target.host == host and alert.severity.rank <= Severity.HIGH.rank and alert.rule not in UNREADABLE:
             says = f"new alert, {alert.severity.value}: {redact(line(alert.message, 300))}"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from debugtui.alerts.settings import rules_of
 from debugtui.config.models import Config
 from debugtui.diagnosis.anomaly import Anomaly
 from debugtui.diagnosis.engine import diagnose, suspicious
@@ -58,7 +59,8 @@ class Doctor:
         self.diagnosis: Diagnosis | None = None
         self._fleet, self._config, self._tell = fleet, config, tell
         self._executions, self._monotonic = executions, monotonic
-        self._memory = Memory()
+        self._rules = rules_of(config.alerts)
+        self._memory = Memory(rules=self._rules)
         self._looked, self._looked_at = Looked(), float("-inf")
         self._known: frozenset[tuple[str, Target]] = frozenset()
         self._began, self._version = float("-inf"), -1
@@ -108,5 +110,7 @@ class Doctor:
         executions = list(await self._executions())
         looked, seen, released = self._looked, dict(self._memory.seen), released_of(self._config)
         return await asyncio.to_thread(
-            lambda: diagnose(view, topology, looked=looked, history=seen, executions=executions, released=released)
+            lambda: diagnose(
+                view, topology, looked=looked, history=seen, executions=executions, released=released, rules=self._rules
+            )
         )

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from debugtui.alerts.settings import Rules
+from debugtui.model.alert_rules import Override
 from debugtui.model.docker import Container, DockerReading
 from debugtui.model.libvirt import LibvirtReading, Vm
 from debugtui.model.postgres import PostgresReading
@@ -112,3 +114,9 @@ def test_a_new_alert() -> None:
 
 def test_a_host_that_the_view_does_not_hold_cannot_be_compared() -> None:
     assert compare(view(docker()), view(docker(), host="other"), "kvm-01", []) == ()
+
+
+def test_what_the_operator_does_not_call_an_alert_is_no_side_effect() -> None:
+    before, after, rules = view(system(40.0)), view(system(99.0)), Rules({"disk": (Override(enabled=False),)})
+    assert [effect.critical for effect in compare(before, after, "kvm-01", [])] == [True]
+    assert compare(before, after, "kvm-01", [], rules) == ()
