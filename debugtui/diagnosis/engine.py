@@ -16,6 +16,7 @@ from debugtui.diagnosis.own.moved import with_moved
 from debugtui.diagnosis.own.pressure import with_processes, with_quick
 from debugtui.diagnosis.own.servers import with_servers
 from debugtui.diagnosis.own.silent import with_silent
+from debugtui.diagnosis.own.stopped import with_stopped
 from debugtui.diagnosis.own.told import with_told
 from debugtui.diagnosis.own.witnesses import without_contradicted
 from debugtui.diagnosis.reach import Reach
@@ -59,7 +60,7 @@ def diagnose(
     reach = Reach(known)
     anomalies = with_quick(with_processes(with_servers(anomalies_of(view, history, rules), view), seen.processes), view)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
-    anomalies = with_silent(with_moved(anomalies, view, reach), view, known)
+    anomalies = with_stopped(with_silent(with_moved(anomalies, view, reach), view, known), seen.stopped)
     clues = with_told(seen.clues, anomalies, reach)
     changes = changes_of(view, executions)
     around = Surroundings(view, reach, seen.spaces, released)

@@ -14,14 +14,13 @@ from debugtui.diagnosis.anomaly import Anomaly, Role
 from debugtui.diagnosis.clues import Clue, clues_of
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.reach import Reach
-from debugtui.diagnosis.surroundings import Process, Space
 from debugtui.fleet.topology.facts import facts_of
 from debugtui.fleet.topology.places import Places
 from debugtui.hosts.link import LinkError
 from debugtui.model.docker import Container, DockerReading
 from debugtui.model.logs import LogLine
 from debugtui.model.source import FleetView, Kind
-from debugtui.model.target import Target
+from debugtui.model.target import NO_HOSTS, Target
 from debugtui.model.topology import Topology
 from debugtui.sources.base import SourceError
 
@@ -37,6 +36,8 @@ MOST_LOGS, LINES = 12, 200
 BACK = timedelta(minutes=10)
 
 _SHORT_OF = frozenset({"disk", "inodes", "pool_full", "vm_io_error", "cpu", "overload", "memory", "memory_exhausted"})
+#: What gives no answer may be stopped.
+_SILENT = frozenset({"lost_hangs", "nginx_passing"})
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Wanted:
 
 
 def wanted(anomalies: Sequence[Anomaly], topology: Topology) -> Wanted:
-    """Return what to look at: containers in trouble, those behind routes that fail, hosts that are short of something."""
+    """Return what to look at: containers in trouble and behind routes that fail, hosts that are short of something or silent."""
     reach = Reach(topology)
     first = [
         one.target for one in anomalies if one.target.kind == Kind.DOCKER and one.target.name and one.role is not Role.SUPPORT
@@ -64,7 +65,8 @@ def wanted(anomalies: Sequence[Anomaly], topology: Topology) -> Wanted:
     ]
     quiet = [one.target for one in anomalies if one.target.kind == Kind.DOCKER and one.target.name and one.role is Role.SUPPORT]
     containers = list(dict.fromkeys([*sorted(first), *sorted(behind), *sorted(quiet)]))
-    hosts = sorted({one.target.host for one in anomalies if one.rule in _SHORT_OF})
+    hosts = sorted({one.target.host for one in anomalies if one.rule in _SHORT_OF | _SILENT or one.fact("fault") == "timeout"})
+    hosts = [one for one in hosts if one not in NO_HOSTS]
     return Wanted(tuple(containers[:MOST_LOGS]), tuple(hosts))
 
 
@@ -79,12 +81,13 @@ async def look_again(fleet: Fleet, view: FleetView, config: Config, topology: To
     found_logs, found_hosts = await asyncio.gather(asyncio.gather(*logs), asyncio.gather(*hosts))
     clues = [clue for one in found_logs if one is not None for clue in one]
     resolved = await asyncio.to_thread(resolve, clues, view, config, boxes) if clues else ()
-    processes = tuple(process for one in found_hosts if one is not None for process in one[0])
-    spaces = tuple(space for one in found_hosts if one is not None for space in one[1])
-    return Looked(tuple(resolved), spaces, processes)
-
-
-_Looks = tuple[tuple[Process, ...], tuple[Space, ...]]
+    seen = [one for one in found_hosts if one is not None]
+    return Looked(
+        tuple(resolved),
+        tuple(space for one in seen for space in one.spaces),
+        tuple(process for one in seen for process in one.processes),
+        tuple(process for one in seen for process in one.stopped),
+    )
 
 
 T = TypeVar("T")
@@ -111,7 +114,7 @@ async def _read_log(fleet: Fleet, target: Target, container: Container | None, n
     return await asyncio.to_thread(clues_of, target, lines[-LINES:], now)
 
 
-async def _look_at(fleet: Fleet, host: str, view: FleetView) -> _Looks:
+async def _look_at(fleet: Fleet, host: str, view: FleetView) -> Looked:
     reading = next((one for one in _engines(view) if one[0] == host), None)
     root = reading[1].root_dir if reading is not None else ""
     names = {one.id[:12]: one.name for one in reading[1].containers} if reading is not None else {}

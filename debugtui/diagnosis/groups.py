@@ -12,7 +12,7 @@ FIRST: tuple[str, ...] = (
     "oom_killed", "oom_kill", "container_paused", "container_failed_start", "crash_loop", "container_dead", "container_stopped",
     "container_exited", "container_crashed", "container_memory", "container_moved", "unhealthy", "container_not_running",
     "container_remade", "container_removed",
-    "vm_io_error", "vm_crashed", "vm_paused", "vm_forced_off", "vm_off", "vm_stopped",
+    "vm_io_error", "vm_crashed", "vm_frozen", "vm_paused", "vm_forced_off", "vm_off", "vm_stopped",
     "tls_stale", "tls_expired", "tls_key", "tls_name", "tls_untrusted", "tls_renewal", "tls_expires", "tls_down",
     "nginx_config", "nginx_port", "nginx_down", "nginx_upstream", "nginx_not_reloaded", "nginx_passing",
     "unit_failed", "unit_failing",

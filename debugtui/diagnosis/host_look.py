@@ -1,10 +1,11 @@
-"""One constant script that looks at a host in trouble: what is busy, what takes space. It only reads, within bounds."""
+"""One constant script that looks at a host in trouble: what is busy, stopped, takes space. It only reads, within bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from debugtui.diagnosis.surroundings import Process, Space
+from debugtui.diagnosis.looked import Looked
+from debugtui.diagnosis.surroundings import Process, Space, Stopped
 from debugtui.model.text import line
 
 #: The first argument is where the Docker engine stores everything, or empty.
@@ -13,6 +14,8 @@ LC_ALL=C; export LC_ALL
 limit=; command -v timeout >/dev/null 2>&1 && limit='timeout 2'
 echo '==ps'
 $limit ps -eo pid=,etimes=,cputimes=,rss=,comm= --sort=-cputimes 2>/dev/null | head -n 12
+echo '==stopped'
+$limit ps -eo stat=,pid=,args= 2>/dev/null | grep '^[Tt]' | cut -c 1-600 | head -n 20
 echo '==space'
 mount_of() { df -P "$1" 2>/dev/null | { read -r _; read -r _ _ _ _ _ where; echo "$where"; }; }
 one() {
@@ -37,8 +40,8 @@ def command(docker_root: str) -> tuple[str, ...]:
     return ("sh", "-c", SCRIPT, "sh", docker_root)
 
 
-def parse(host: str, text: str, names: dict[str, str]) -> tuple[tuple[Process, ...], tuple[Space, ...]]:
-    """Return the busy processes and what takes space; lines that are not understood are left out.
+def parse(host: str, text: str, names: dict[str, str]) -> Looked:
+    """Return the busy and the stopped processes, and what takes space; lines that are not understood are left out.
 
     Args:
         host: whose answer it is.
@@ -46,13 +49,24 @@ def parse(host: str, text: str, names: dict[str, str]) -> tuple[tuple[Process, .
         names: of containers by the first twelve letters of their ids.
     """
     section = ""
-    rows: dict[str, list[str]] = {"==ps": [], "==space": []}
+    rows: dict[str, list[str]] = {"==ps": [], "==stopped": [], "==space": []}
     for row in text.splitlines():
         if row.startswith("=="):
             section = row.strip()
         elif section in rows:
             rows[section].append(row)
-    return tuple(_processes(host, rows["==ps"])), tuple(_spaces(host, rows["==space"], names))
+    return Looked(
+        spaces=tuple(_spaces(host, rows["==space"], names)),
+        processes=tuple(_processes(host, rows["==ps"])),
+        stopped=tuple(_stopped(host, rows["==stopped"])),
+    )
+
+
+def _stopped(host: str, rows: Sequence[str]) -> Iterator[Stopped]:
+    for row in rows:
+        words = row.split(None, 2)
+        if len(words) == 3 and words[1].isascii() and words[1].isdigit():
+            yield Stopped(host, int(words[1]), line(words[2], 600))
 
 
 def _processes(host: str, rows: Sequence[str]) -> Iterator[Process]:

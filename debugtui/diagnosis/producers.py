@@ -104,7 +104,7 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return _cause(below, above, relation)
     if quiet and below.aspect is Aspect.SLOW and below.rule != "silent" and above.fact("status") in ("500", "502"):
         return False  # who waits for what is slow answers late, and not at once with an error
-    if quiet and below.rule in _ON_AVERAGE and (above.fact("status") == "504" or above.fact("fault") or above.rule == "silent"):
+    if below.rule in _ON_AVERAGE and (above.fact("status") == "504" or above.fact("fault") or above.rule == "silent"):
         return False  # what takes long on average, since who knows when, keeps nobody from an answer now
     if below.rule == "index_missing" and quiet and above.aspect is not Aspect.SLOW:
         return False  # tables that are read whole, in no known time, make nothing fail
@@ -113,8 +113,10 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     return _answer(below, above, relation) and _near(below, above, relation)
 
 
-def _lately(below: Anomaly, above: Anomaly) -> bool:
-    """Whether something ended so shortly before that it may be what is missed now."""
+def _missed(below: Anomaly, above: Anomaly) -> bool:
+    """Whether what does not run may be what is missed now: it ended lately, and nobody is there."""
+    if above.rule == "silent" or above.fact("status") == "504" or above.fact("fault") == "timeout":
+        return False  # somebody listens, and takes long: what does not run any more refuses at once
     return below.since is not None and above.at - below.since < LATELY
 
 
@@ -174,7 +176,7 @@ def _answer(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
 def _near(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether the relation is strong enough for these two."""
     if relation is Relation.GUESS:
-        if above.aspect is Aspect.CONTENT or (_stopped(below) and not _lately(below, above)):
+        if above.aspect is Aspect.CONTENT or (_stopped(below) and not _missed(below, above)):
             return False
         waits = above.target.kind in _FRONT or above.rule in _SERVES_BADLY
         return waits and below.target.kind in _SERVERS | {Kind.NGINX}

@@ -43,6 +43,15 @@ class Process:
     rss_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """One process of a host that a signal or a debugger has stopped: it lives, and does nothing. `command`: with arguments."""
+
+    host: str
+    pid: int
+    command: str
+
+
 def released_of(config: Config) -> frozenset[Target]:
     """Return the web addresses whose files are served through a release that can be changed."""
     return frozenset(

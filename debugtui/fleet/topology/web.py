@@ -95,9 +95,9 @@ def _through(
     if server is None or reading is None:
         return named
     location = _location_for(server.locations, urlsplit(url).path or "/")
-    if location is None or not _on(draft, facts, places, web, nginx, reading, server, location, certain=certain or named):
-        return named
-    if (certain or named) and _plain(server, location):
+    # Where no location is for a path, the server itself answers, from its own files.
+    known = location is None or _on(draft, facts, places, web, nginx, reading, server, location, certain=certain or named)
+    if known and (certain or named) and _plain(server, location):
         draft.settled.add((web, nginx))
     return named
 
@@ -130,9 +130,9 @@ def _on(
     return bool(behind)
 
 
-def _plain(server: Server, location: Location) -> bool:
-    """Whether the location is surely the one: no regular expression goes before it, no named one comes after it."""
-    exact = location.path.startswith("= ")
+def _plain(server: Server, location: Location | None) -> bool:
+    """Whether the location, or that there is none, is sure: no regular expression goes before it, no named one after it."""
+    exact = location is not None and location.path.startswith("= ")
     return exact or not any(one.path.startswith(("~", "@")) for one in server.locations)
 
 

@@ -13,7 +13,7 @@ from debugtui.diagnosis.found import Memory, anomalies_of
 from debugtui.diagnosis.gather import resolve, wanted
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.patterns import Says
-from debugtui.diagnosis.surroundings import Process, Space
+from debugtui.diagnosis.surroundings import Process, Space, Stopped
 from debugtui.model.execution import Execution, State
 from debugtui.model.source import Kind
 from debugtui.model.target import Target
@@ -43,6 +43,9 @@ from tests.unit.diagnosis.build import (
 ANSWER = """==ps
   4242     900    890  102400 crunch [worker]
    not a line
+==stopped
+Tl    815 /usr/bin/qemu-system-x86_64 -name guest=wiki-2,debug-threads=on -S
+T     abc what
 ==space
 journal 921600 /var
 packages 1024 /
@@ -54,14 +57,15 @@ nonsense
 
 
 def test_the_answer_of_a_host_is_read_and_what_is_not_understood_is_left_out() -> None:
-    processes, spaces = host_look.parse("n1", ANSWER, {"api-01234567": "api"})
-    assert processes == (Process("n1", 4242, "crunch [worker]", 100 * 890 / 900, 900.0, 102400 << 10),)
-    assert spaces == (
+    found = host_look.parse("n1", ANSWER, {"api-01234567": "api"})
+    assert found.stopped == (Stopped("n1", 815, "/usr/bin/qemu-system-x86_64 -name guest=wiki-2,debug-threads=on -S"),)
+    assert found.processes == (Process("n1", 4242, "crunch [worker]", 100 * 890 / 900, 900.0, 102400 << 10),)
+    assert found.spaces == (
         Space("n1", "/var", "journal", 900 << 20),
         Space("n1", "/", "packages", 1 << 20),
         Space("n1", "/var", "log", 20 << 20, "api"),
     )
-    assert host_look.parse("n1", "", {}) == ((), ())
+    assert host_look.parse("n1", "", {}) == Looked()
 
 
 def test_the_script_only_reads() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from debugtui.diagnosis.engine import diagnose
+from debugtui.diagnosis.looked import Looked
+from debugtui.diagnosis.surroundings import Stopped
 from debugtui.model.diagnosis import Diagnosis
 from debugtui.model.nginx import ErrorGroup
-from debugtui.model.source import FleetView
+from debugtui.model.source import FleetView, Kind
 from debugtui.model.topology import Edge, Topology
 from debugtui.model.web import Match
 from tests.unit.diagnosis.build import (
@@ -27,6 +29,7 @@ from tests.unit.diagnosis.build import (
     nginx,
     postgres,
     session,
+    source,
     statement,
     system,
     t,
@@ -178,3 +181,29 @@ def test_a_silence_is_not_blamed_on_statements_that_took_long_on_average() -> No
     top = behind("oak/docker/wiki")
     known = replace(top, edges=(*top.edges, Edge(t("oak/docker/wiki"), t("oak/postgres/pages"), "seen")))
     assert causes(decided(late(docker(box("wiki")), slow), known)) == [("docker", "oak/docker/wiki")]
+
+
+QEMU = Stopped("oak", 815, "/usr/bin/qemu-system-x86_64 -name guest=wiki-2,debug-threads=on -S")
+HANGS = source(Kind.LIBVIRT, None, "libvirt", "libvirt did not answer within 5 s")
+
+
+def test_a_guest_whose_qemu_is_stopped_is_at_fault_and_not_the_libvirt_that_waits_for_it() -> None:
+    found = decided(late(HANGS, system()), behind("oak/libvirt/wiki-2"), looked=Looked(stopped=(QEMU,)))
+    assert causes(found) == [("kvm", "oak/libvirt/wiki-2")]
+    assert found.findings[0].title == "wiki-2 stands still: its QEMU, process 815, is stopped by a signal"
+    assert any("answers 504" in one for one in found.findings[0].impact)
+
+
+def test_where_several_guests_are_stopped_or_none_libvirt_itself_is_named() -> None:
+    other = Stopped("oak", 816, "/usr/bin/qemu-system-x86_64 -name ci-4")
+    for stopped in ((QEMU, other), (), (replace(QEMU, host="elm"),), (replace(QEMU, command="vi -name guest=wiki-2"),)):
+        found = decided(view(host("oak", HANGS, system())), looked=Looked(stopped=stopped))
+        assert causes(found) == [("kvm", "oak/libvirt")]
+
+
+def test_a_daemon_that_hangs_is_told_with_its_process_that_is_stopped() -> None:
+    hangs = source(Kind.DOCKER, None, "docker", "the Docker engine did not answer within 5 s")
+    stopped = Stopped("oak", 41, "/usr/sbin/dockerd --host=fd://")
+    found = decided(view(host("oak", hangs)), looked=Looked(stopped=(stopped,)))
+    assert causes(found) == [("docker", "oak/docker")]
+    assert "its process 41 (dockerd) is stopped" in found.findings[0].title

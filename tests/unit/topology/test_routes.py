@@ -270,8 +270,10 @@ def test_each_address_of_one_nginx_leads_only_to_what_its_own_location_passes_to
         server("shop.test", 8443, ("/", ""), ("/cart", "http://127.0.0.1:7001")),
         server("wiki.test", 8443, ("/", "http://127.0.0.1:7002")),
         server("old.test", 8443, ("/", ""), ("@app", "http://127.0.0.1:7002")),
+        server("root.test", 8443, ("/api/", "http://127.0.0.1:7002")),
     )
     pages = {"cart": "http://shop.test:8443/cart", "front": "http://shop.test:8443/", "old": "http://old.test:8443/"}
+    pages |= {"root": "http://root.test:8443/"}
     topology = built(
         host(
             "alder",
@@ -285,5 +287,6 @@ def test_each_address_of_one_nginx_leads_only_to_what_its_own_location_passes_to
     boxes = {name: {str(one) for one in found if one.kind == Kind.DOCKER and one.name} for name, found in reach.items()}
     assert boxes["cart"] == {"alder/docker/cart"}
     assert boxes["front"] == set(), "files go nowhere"
+    assert boxes["root"] == set(), "no location is for it: files of the server itself"
     assert boxes["old"] == {"alder/docker/cart", "alder/docker/wiki"}, "a named location may be where it goes on: not known"
     assert all(Target("alder", "nginx", "main") in found for found in reach.values())
