@@ -51,7 +51,7 @@ class Wanted:
 
 
 def wanted(anomalies: Sequence[Anomaly], topology: Topology) -> Wanted:
-    """Return what to look at: containers in trouble and behind routes that fail, hosts that are short of something or silent."""
+    """Return what to look at: containers in trouble and behind routes that fail, hosts short of something or silent."""
     reach = Reach(topology)
     first = [
         one.target for one in anomalies if one.target.kind == Kind.DOCKER and one.target.name and one.role is not Role.SUPPORT
