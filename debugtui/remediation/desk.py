@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from debugtui.config import paths
 from debugtui.config.ask import Asker
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 Tell = Callable[[Progress], None]
 Decide = Callable[[Progress], Awaitable[Decision]]
+
+#: What has no repair of its own: the kind of thing that is repaired for it.
+_THROUGH: Final = {"backup": "postgres", "journal": "system"}
 
 
 class Desk:
@@ -93,7 +96,9 @@ class Desk:
         return tuple(sorted(found, key=lambda offer: (not offer.applies, offer.rank, offer.remediation)))
 
     def _behind(self, target: Target) -> Target:
-        """Return what a web address is repaired through: the nginx that serves it; every other target itself."""
+        """Return what a target is repaired through: a web address by its nginx, a backup by its database, else itself."""
+        if target.kind in _THROUGH:
+            return Target(target.host, _THROUGH[target.kind], target.name if target.kind == "backup" else "")
         if target.kind not in ("web", "tls", "chrome"):
             return target
         host = next((one for one in self._config.hosts if one.name == target.host), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
 from debugtui.diagnosis.own.making import anomaly, span
@@ -16,6 +16,12 @@ from debugtui.model.prometheus import PrometheusReading
 from debugtui.model.source import FleetView, HostView, Kind
 from debugtui.model.system import Socket, SystemReading
 from debugtui.model.target import Target
+
+#: A container that may have moved, and the ports at which it can be reached.
+_Free = tuple[Target, Container, set[int]]
+
+#: One of several containers counts as the last that was made when the others are older by so much.
+APART = timedelta(seconds=30)
 
 _PUBLISHED = re.compile(r":(\d{1,5})->")
 
@@ -64,12 +70,20 @@ def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target],
     named = [one for one in free if one[1].service and one[1].service == seeker.target.name.rpartition("/")[2]]
     # Where any container of the host is in trouble, it may be that one which is missed: no guess then.
     alone = [] if any(one.host == host.name for one in troubled) else free
-    for candidates in (known, named, alone):
+    for candidates in (known, named, _last(alone)):
         if len(candidates) == 1:
             return _anomaly(*candidates[0], addresses, seeker)
         if candidates:
             return None
     return None
+
+
+def _last(free: list[_Free]) -> list[_Free]:
+    """Return only the one that was made after all others, where it was: what came before has proven itself."""
+    made = sorted((one[1].created_at for one in free if one[1].created_at is not None), reverse=True)
+    if len(made) < 2 or made[0] - made[1] < APART:
+        return free
+    return [one for one in free if one[1].created_at == made[0]]
 
 
 def _anomaly(target: Target, container: Container, ports: set[int], addresses: Sequence[str], seeker: Anomaly) -> Anomaly:

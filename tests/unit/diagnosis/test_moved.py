@@ -92,6 +92,9 @@ def test_of_several_the_one_that_the_route_is_known_to_rest_on_or_that_has_the_u
     assert causes(decided(world((api(), 8099), (other, 8098)))) == [("docker", "n1/docker/shop-api-1")]
     nameless = replace(api(), service="")
     assert causes(decided(world((nameless, 8099), (other, 8098)))) == [("web", "n1/nginx/main")]
+    later = replace(nameless, created_at=ago(5))
+    older = replace(other, created_at=ago(300))
+    assert causes(decided(world((later, 8099), (older, 8098)))) == [("docker", "n1/docker/shop-api-1")]
     known = edges(("n1/nginx/main", "n1/docker/shop-jobs-1"))
     assert causes(decided(world((nameless, 8099), (other, 8098)), known)) == [("docker", "n1/docker/shop-jobs-1")]
 
