@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from debugtui.diagnosis.anomaly import MONITORS, Anomaly, Role
 from debugtui.diagnosis.clues import Clue
 from debugtui.diagnosis.groups import group_of, primary
+from debugtui.diagnosis.names import akin
 from debugtui.diagnosis.producers import AT_THE_DOOR, COMPANIONS, fits
 from debugtui.diagnosis.reach import Reach, Relation
 from debugtui.model.source import Kind
@@ -181,12 +182,14 @@ def _later(below: Anomaly, above: Anomaly) -> bool:
 
 
 def _without_guesses(head: Anomaly, found: list[Link], reach: Reach) -> list[Link]:
-    """Leave out guesses about kinds of things of which it is known what this rests on; and all where one is ambiguous."""
+    """Leave out guesses about kinds of things of which it is known what this rests on; and of several those without a hint."""
     known = reach.kinds_below(head)
     sure = [link for link in found if link.relation is not Relation.GUESS]
     guesses = [link for link in found if link.relation is Relation.GUESS and link.below.target.kind not in known]
-    if any(link.below.role is Role.SUPPORT for link in guesses) and len(guesses) > 1:
-        guesses = [link for link in guesses if link.below.role is not Role.SUPPORT]
+    quiet = [link for link in guesses if link.below.role is Role.SUPPORT]
+    if quiet and len(guesses) > 1:
+        meant = [link for link in quiet if akin(head.target.name, link.below.target.name)]
+        guesses = [link for link in guesses if link.below.role is not Role.SUPPORT] + (meant if len(meant) == 1 else [])
     return sure + guesses
 
 

@@ -114,7 +114,9 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
 
 
 def _missed(below: Anomaly, above: Anomaly) -> bool:
-    """Whether what does not run may be what is missed now: it ended lately, and nobody is there."""
+    """Whether what does not run may be what is missed now: it ended lately, was no job that is done, and nobody is there."""
+    if below.fact("done"):
+        return False
     if above.rule == "silent" or above.fact("status") == "504" or above.fact("fault") == "timeout":
         return False  # somebody listens, and takes long: what does not run any more refuses at once
     return below.since is not None and above.at - below.since < LATELY

@@ -109,6 +109,8 @@ def _ended(target: Target, container: Container, reading: DockerReading, now: da
     told = stopped_by(reading.events, container)
     path = f"containers[{container.name}].exit_code"
     facts = {"exit_code": "" if code is None else str(code), "image": container.image, "told": told}
+    if code == 0 and not told and not kept and _end_is_told(reading.events, container):
+        facts["done"] = "yes"  # a job that came to its end by itself
     ago = f" {span((now - container.finished_at).total_seconds())} ago" if container.finished_at else ""
     if kept and container.state == "exited":
         if code == 0 or told:
@@ -129,6 +131,13 @@ def _ended(target: Target, container: Container, reading: DockerReading, now: da
         Role.CAUSE if crashed and recent else Role.SUPPORT, says, reading=path, at=reading.taken_at,
         since=container.finished_at, severity=Severity.MEDIUM, points=58, more=facts,
     )  # fmt: skip
+
+
+def _end_is_told(events: tuple[DockerEvent, ...], container: Container) -> bool:
+    """Whether the events reach back to the end of a container: that nobody signalled it is known then."""
+    ended = container.finished_at
+    mine = [event.at for event in events if event.name == container.name and event.action == "die"]
+    return ended is not None and any(abs(ended - at) < SIGNALLED for at in mine)
 
 
 STOPPED, KILLED = "docker stop", "docker kill"

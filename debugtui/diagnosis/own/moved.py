@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
+from debugtui.diagnosis.names import akin
 from debugtui.diagnosis.own.making import anomaly, span
 from debugtui.diagnosis.reach import Reach
 from debugtui.model.docker import Container, DockerReading
@@ -16,6 +17,9 @@ from debugtui.model.prometheus import PrometheusReading
 from debugtui.model.source import FleetView, HostView, Kind
 from debugtui.model.system import Socket, SystemReading
 from debugtui.model.target import Target
+
+#: What does not run, and may be what is looked for.
+_GONE = ("container_removed", "container_not_running")
 
 #: A container that may have moved, and the ports at which it can be reached.
 _Free = tuple[Target, Container, set[int]]
@@ -29,7 +33,8 @@ _PUBLISHED = re.compile(r":(\d{1,5})->")
 def with_moved(anomalies: Sequence[Anomaly], view: FleetView, reach: Reach) -> tuple[Anomaly, ...]:
     """Return the anomalies, and one for each container that is known to have moved away from where it is looked for."""
     found: dict[Target, Anomaly] = {}
-    troubled = {one.node for one in anomalies if one.target.kind == Kind.DOCKER and one.role is not Role.SUPPORT}
+    boxes = [one for one in anomalies if one.target.kind == Kind.DOCKER]
+    troubled = {one.node for one in boxes if one.role is not Role.SUPPORT or (one.rule in _GONE and not one.fact("done"))}
     for seeker in anomalies:
         if seeker.rule != "nginx_upstream" or seeker.fact("partly"):
             continue
@@ -67,12 +72,13 @@ def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target],
     if any(target.host == host.name for target in troubled):
         free = [one for one in free if one[0] in below]  # somebody else may be the one that is looked for
     known = [one for one in free if one[0] in below]
-    named = [one for one in free if one[1].service and one[1].service == seeker.target.name.rpartition("/")[2]]
+    name = seeker.target.name.rpartition("/")[2]
+    named = [one for one in free if one[1].service == name] or [one for one in free if akin(name, one[1].name)]
     # Where any container of the host is in trouble, it may be that one which is missed: no guess then.
     alone = [] if any(one.host == host.name for one in troubled) else free
-    for candidates in (known, named, _last(alone)):
+    for candidates, points in ((known, 66), (named, 66), (_last(alone), 52)):
         if len(candidates) == 1:
-            return _anomaly(*candidates[0], addresses, seeker)
+            return _anomaly(*candidates[0], addresses, seeker, points)
         if candidates:
             return None
     return None
@@ -86,13 +92,15 @@ def _last(free: list[_Free]) -> list[_Free]:
     return [one for one in free if one[1].created_at == made[0]]
 
 
-def _anomaly(target: Target, container: Container, ports: set[int], addresses: Sequence[str], seeker: Anomaly) -> Anomaly:
+def _anomaly(
+    target: Target, container: Container, ports: set[int], addresses: Sequence[str], seeker: Anomaly, points: int
+) -> Anomaly:
     where = ", ".join(str(port) for port in sorted(ports)[:3])
     made = _ago(container.created_at, seeker.at)
     return anomaly(
         "container_moved", target, Aspect.CONFIG, Role.CAUSE,
         f"{container.name} was made anew {made} and listens at {where}; it is looked for at {', '.join(addresses[:3])}",
-        reading=f"containers[{container.name}].created_at", at=seeker.at, since=container.created_at, points=66,
+        reading=f"containers[{container.name}].created_at", at=seeker.at, since=container.created_at, points=points,
         severity=seeker.severity, expected=",".join(addresses), image=container.image,
         title=f"{container.name} listens at {where} since it was made anew; it is looked for at {', '.join(addresses[:3])}",
     )  # fmt: skip

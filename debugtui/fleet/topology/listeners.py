@@ -141,9 +141,14 @@ def _containers(host: HostFacts) -> Iterator[Listener]:
                 yield Listener(host.name, int(match["outer"]), target, CONTAINER, says, match["address"] or "", running=running)
         if container.in_host_network:
             for number, says, certain in _said(container):
-                if (target, number) not in known:
+                if (target, number) not in known and not _held(host, number, container):
                     known.add((target, number))
                     yield Listener(host.name, number, target, HINT, says, certain=certain, running=running)
+
+
+def _held(host: HostFacts, port: int, container: Container) -> bool:
+    """Whether somebody else is known to hold a port: whoever only says that it listens there does not."""
+    return any(one.port == port and one.open and not one.peer_port and one.container != container.id for one in host.sockets)
 
 
 def _sockets(host: HostFacts, by_id: dict[str, Container]) -> Iterator[Listener]:

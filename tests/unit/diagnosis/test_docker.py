@@ -135,6 +135,15 @@ def test_what_was_stopped_becomes_the_cause_as_soon_as_a_route_misses_it() -> No
     assert causes(decided(world)) == [("docker", "n1/docker/api")]
 
 
+def test_a_job_that_came_to_its_end_by_itself_is_missed_by_nobody() -> None:
+    job = box("nightly", "exited", exit_code=0, restart_policy="no", finished_at=ago(40))
+    failing = (nginx(upstreams=(upstream("backend", port_8001=False),)), web(status=502))
+    ended = docker(job, events=(event("die", "nightly", 40, "exit code 0"),))
+    assert causes(decided(view(host("n1", ended, *failing)))) == [("web", "n1/nginx/main")]
+    signalled = docker(job, events=(event("kill", "nightly", 41, "signal 15"), event("die", "nightly", 40, "exit code 0")))
+    assert causes(decided(view(host("n1", signalled, *failing)))) == [("docker", "n1/docker/nightly")]
+
+
 def test_a_loop_whose_log_names_a_database_that_is_down_is_the_databases_fault() -> None:
     loop = box("api", exit_code=1, **LOOPING)
     lost = source(Kind.POSTGRES, None, "orders", "nothing listens on 127.0.0.1:5544")

@@ -19,6 +19,7 @@ from tests.unit.diagnosis.build import (
     decided,
     docker,
     edges,
+    event,
     host,
     nginx,
     source,
@@ -91,12 +92,27 @@ def test_of_several_the_one_that_the_route_is_known_to_rest_on_or_that_has_the_u
     other = box("shop-jobs-1", project="shop", service="jobs", created_at=NEW)
     assert causes(decided(world((api(), 8099), (other, 8098)))) == [("docker", "n1/docker/shop-api-1")]
     nameless = replace(api(), service="")
-    assert causes(decided(world((nameless, 8099), (other, 8098)))) == [("web", "n1/nginx/main")]
-    later = replace(nameless, created_at=ago(5))
-    older = replace(other, created_at=ago(300))
-    assert causes(decided(world((later, 8099), (older, 8098)))) == [("docker", "n1/docker/shop-api-1")]
+    assert causes(decided(world((nameless, 8099), (other, 8098)))) == [("docker", "n1/docker/shop-api-1")]
+    strange = replace(nameless, name="cart-1")
+    assert causes(decided(world((strange, 8099), (other, 8098)))) == [("web", "n1/nginx/main")]
     known = edges(("n1/nginx/main", "n1/docker/shop-jobs-1"))
     assert causes(decided(world((nameless, 8099), (other, 8098)), known)) == [("docker", "n1/docker/shop-jobs-1")]
+
+
+def test_of_several_without_any_hint_the_last_one_is_meant_and_that_is_less_sure() -> None:
+    later, older = box("cart-1", created_at=ago(5)), box("jobs-1", created_at=ago(300))
+    found = decided(world((later, 8099), (older, 8098)))
+    assert causes(found) == [("docker", "n1/docker/cart-1")]
+    assert found.findings[0].confidence < decided(world((api(), 8099))).findings[0].confidence
+
+
+def test_where_a_container_was_taken_away_lately_it_is_the_one_that_is_missed() -> None:
+    events = tuple(event(action, "ledger-gw", age) for action, age in (("kill", 21), ("die", 20), ("destroy", 20)))
+    fine = box("mail-1", created_at=ago(60))
+    sources = world((fine, 8099)).hosts[0].sources
+    docked = tuple(docker(fine, events=events) if one.kind is Kind.DOCKER else one for one in sources)
+    found = decided(view(host("n1", *docked)))
+    assert causes(found) == [("docker", "n1/docker/ledger-gw")]
 
 
 def test_where_a_container_is_in_trouble_no_other_one_is_guessed_to_have_moved() -> None:

@@ -110,6 +110,18 @@ def test_a_stopped_one_is_guessed_from_what_it_says_it_listens_on(hint: dict) ->
     assert below_of(topology, "alder/nginx/main/app") == {"alder/docker/app": False}
 
 
+def test_what_only_says_that_it_listens_is_not_behind_a_port_that_another_one_holds() -> None:
+    loops = container("loops", networks=("host",), state="restarting", command="httpd -p 9901")
+    other = container("other", networks=("host",))
+    topology = site(
+        ("/", "http://app"),
+        ups=(upstream("app", "127.0.0.1:9901"),),
+        containers=(loops, other),
+        sockets=(listening(other, 9901),),
+    )
+    assert below_of(topology, "alder/nginx/main/app") == {"alder/docker/other": True}
+
+
 def test_a_stopped_one_that_publishes_the_port_is_still_behind_it() -> None:
     app = container("app", state="exited", exit_code=0, published=("0.0.0.0:9901->80/tcp",))
     topology = site(("/", "http://127.0.0.1:9901"), containers=(app,))
