@@ -33,9 +33,17 @@ def grant_hint(role: str) -> str:
 def connect_problem(error: BaseException, address: Address, timeout: float) -> SourceError:
     """Return why a connection could not be made, and how to mend it."""
     if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.ConnectionDoesNotExistError):
-        return SourceError(Problem(says(error), _server_hint(error, address)))
+        words = f"{line(str(address))}: {says(error)}" if _of_the_whole_server(error) else says(error)
+        return SourceError(Problem(words, _server_hint(error, address)))
     absent = isinstance(error, FileNotFoundError) and bool(address.socket_dir)
     return SourceError(_way_problem(error, address, timeout), absent=absent)
+
+
+def _of_the_whole_server(error: asyncpg.PostgresError) -> bool:
+    """Whether every database of the server refuses like that, so that its address is what matters."""
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return "for database" not in str(error) and "for role" not in str(error)
+    return isinstance(error, asyncpg.CannotConnectNowError | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError)
 
 
 def wants_password(error: BaseException) -> bool:

@@ -84,6 +84,18 @@ def test_connections_that_run_out_are_one_finding_also_where_one_database_cannot
     assert any("elm/web/shop" in row for row in found.findings[0].impact)
 
 
+def test_connections_that_run_out_are_one_finding_where_no_database_of_the_server_can_be_read() -> None:
+    lost = (
+        source(Kind.POSTGRES, name=name, problem=f"{where}: remaining connection slots are reserved for superusers")
+        for name, where in (("carts", "127.0.0.1:5477"), ("facts", "/run/postgresql/.s.PGSQL.5477"))
+    )
+    assert len(decided(view(host("elm", *lost))).findings) == 1
+    own = (
+        source(Kind.POSTGRES, name=name, problem=f'too many connections for database "{name}"') for name in ("carts", "facts")
+    )
+    assert len(decided(view(host("elm", *own))).findings) == 2
+
+
 def test_a_prepared_transaction_counts_as_idle() -> None:
     waits = (node(0, 0, state="", waiters=1, gid="xfer-3"), node(41, 1, waits=4.0, blockers=(0,)))
     assert causes(decided(view(host("elm", of_one_server("carts", locks=waits)))))[0][0] == "postgres"

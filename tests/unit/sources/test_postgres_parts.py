@@ -286,8 +286,19 @@ def test_grant_hint_quotes_what_needs_it() -> None:
         (ConnectionResetError(), "user=m host=db", "closed the connection", "no server behind it"),
         (OSError("no route"), "user=m host=db", "no route", ""),
         (asyncpg.InterfaceError("gibberish"), "user=m host=db", "not answer like PostgreSQL", "host and port"),
-        (asyncpg.TooManyConnectionsError("sorry, too many clients"), "user=m host=db", "too many", "end idle sessions"),
-        (asyncpg.CannotConnectNowError("the database system is starting up"), "user=m host=db", "starting up", "tried again"),
+        (asyncpg.TooManyConnectionsError("sorry, too many clients"), "user=m host=db", "db:5432: sorry, too many", "end idle"),
+        (
+            asyncpg.TooManyConnectionsError('too many connections for role "m"'),
+            "user=m host=db",
+            "too many",
+            "end idle sessions",
+        ),
+        (
+            asyncpg.CannotConnectNowError("the database system is starting up"),
+            "user=m host=/run",
+            ".PGSQL.5432: the database system is starting up",
+            "tried again",
+        ),
         (
             asyncpg.InvalidCatalogNameError('database "x" does not exist'),
             "user=m host=db dbname=x",
