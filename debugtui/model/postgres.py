@@ -170,6 +170,9 @@ class ReplicationSlot:
 #: How the source of a setting begins that holds for one role only; its name follows.
 ROLE = "role "
 
+#: The value of a time limit that is only known by what it did: our own first statements were cancelled.
+FEW = "a few"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

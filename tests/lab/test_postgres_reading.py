@@ -742,6 +742,33 @@ async def test_a_fast_read_of_a_hundred_sessions_is_cheap(postgres_server: Postg
     assert cost < 0.040, f"{cost * 1000:.1f} ms"
 
 
+@pytest.mark.parametrize(
+    ("statement", "source", "value"),
+    [
+        ("ALTER DATABASE coach SET statement_timeout = '1ms'", "database", "1"),
+        ("ALTER SYSTEM SET statement_timeout = '1ms'", "server or database", "a few"),
+    ],
+)
+async def test_a_database_that_cancels_whatever_takes_a_millisecond_is_still_read(
+    statement: str, source: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(_: object) -> bool:
+        raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(session, "_hold", cancelled)
+    with running_server() as server:
+        await run(server, statement, "SELECT pg_reload_conf()")
+        await asyncio.sleep(0.5)
+        async with source_of(server) as one:
+            reading = await one.read(full=True)
+            assert one._session is not None
+            rows = await one._session.fetch("SELECT current_setting('statement_timeout')::text AS ours")
+    assert rows[0]["ours"] == "5s"
+    assert reading.settings is not None
+    found = {one.name: (one.value, one.unit, one.source) for one in reading.settings}
+    assert found["statement_timeout"] == (value, "ms", source)
+
+
 async def test_what_the_server_and_its_roles_are_held_to_is_told_although_our_own_session_is_held_to_something_else() -> None:
     held = (
         "CREATE ROLE till",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from debugtui.model.postgres import PostgresReading, Setting
+from debugtui.model.postgres import FEW, PostgresReading, Setting
 
 #: Milliseconds of a statement's or lock's limit below which ordinary work fails.
 TIMEOUT_MS = 1_000.0
@@ -24,6 +24,8 @@ class Harm(NamedTuple):
 
 
 def _short(setting: Setting, _: PostgresReading) -> bool:
+    if setting.value == FEW:
+        return True
     value = _number(setting.value)
     return value is not None and 0 < value * _UNITS.get(setting.unit, 1.0) < TIMEOUT_MS
 

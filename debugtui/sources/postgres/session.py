@@ -39,7 +39,7 @@ LIMITS = {
 LATER = (_READ_ONLY, "statement_timeout", "lock_timeout")
 _AT_ONCE = {name: value for name, value in LIMITS.items() if name not in LATER}
 #: How often the first statements of a session are tried: a server that cancels what takes a millisecond cancels these, too.
-_TRIES = 4
+_TRIES = 3
 
 # What PostgreSQL calls its encodings where Python's name differs.
 _CODECS = {
@@ -61,8 +61,16 @@ class Session:
     application gets next. There (`pooled`) every query runs in a read-only transaction with its limits set locally.
     """
 
-    def __init__(self, connection: asyncpg.Connection[Row], *, pooled: bool) -> None:
+    def __init__(self, connection: asyncpg.Connection[Row], *, pooled: bool, held: bool = False) -> None:
+        """Take over a connection.
+
+        Args:
+            connection: with its limits set.
+            pooled: it goes through a pooler in transaction mode.
+            held: all its limits came with it on the way in: the server does not tell then what it holds others to.
+        """
         self._connection = connection
+        self.held = held
         self._kept: dict[str, asyncpg.prepared_stmt.PreparedStatement[Row]] = {}
         self.pooled = pooled
         version = connection.get_server_version()
@@ -153,6 +161,17 @@ async def connect(endpoint: Endpoint, address: Address, password: str) -> Sessio
         pooled = True
     try:
         return await _ready(connection, pooled)
+    except asyncpg.QueryCanceledError:
+        connection.terminate()
+        if pooled:
+            raise
+    except BaseException:
+        connection.terminate()
+        raise
+    # The server cancels whatever takes a moment. Held to our own limits from the beginning, a session can see why.
+    connection = await _open(endpoint, address, password, LIMITS)
+    try:
+        return await _ready(connection, pooled=False, held=True)
     except BaseException:
         connection.terminate()
         raise
@@ -176,12 +195,12 @@ async def _open(endpoint: Endpoint, address: Address, password: str, settings: d
     return await asyncpg.connect(**options)
 
 
-async def _ready(connection: asyncpg.Connection[Row], pooled: bool) -> Session:
+async def _ready(connection: asyncpg.Connection[Row], pooled: bool, held: bool = False) -> Session:
     version = connection.get_server_version()
     if version.major < OLDEST:
         text = f"PostgreSQL {version.major}.{version.minor} is too old"
         raise SourceError(Problem(text, f"{OLDEST} and newer are supported"))
-    pooled = pooled or await _hold(connection)
+    pooled = pooled or await (_swallowed(connection) if held else _hold(connection))
     encoding = connection.get_settings().server_encoding
     if encoding != "UTF8":
         # Ask for the bytes as they are: a conversion fails on the first byte that is not what the database claims.
@@ -192,16 +211,15 @@ async def _ready(connection: asyncpg.Connection[Row], pooled: bool) -> Session:
     )
     if not pooled:
         await _limit(connection, version.major)
-    return Session(connection, pooled=pooled)
+    return Session(connection, pooled=pooled, held=held)
 
 
 async def _hold(connection: asyncpg.Connection[Row]) -> bool:
     """Hold a session to its limits, unless a pooler swallowed what was asked for on the way in; return whether one did."""
-    asked = f"SELECT current_setting('{_IDLE}') <> '{LIMITS[_IDLE]}'"
     limits = "; ".join(f"SET {name} = '{LIMITS[name]}'" for name in LATER)
     for left in reversed(range(_TRIES)):
         try:
-            if await connection.fetchval(asked, timeout=CONNECT_TIMEOUT):
+            if await _swallowed(connection):
                 return True
             await connection.execute(limits, timeout=CONNECT_TIMEOUT)
         except asyncpg.QueryCanceledError:
@@ -210,6 +228,12 @@ async def _hold(connection: asyncpg.Connection[Row]) -> bool:
         else:
             break
     return False
+
+
+async def _swallowed(connection: asyncpg.Connection[Row]) -> bool:
+    """Return whether what was asked for on the way in did not arrive: a pooler may swallow what it does not know."""
+    asked = f"SELECT current_setting('{_IDLE}') <> '{LIMITS[_IDLE]}'"
+    return bool(await connection.fetchval(asked, timeout=CONNECT_TIMEOUT))
 
 
 async def _limit(connection: asyncpg.Connection[Row], major: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from debugtui.config.redaction import redact
-from debugtui.model.postgres import ROLE, Archiver, Index, Replica, ReplicationSlot, Setting, Statement, Table
+from debugtui.model.postgres import FEW, ROLE, Archiver, Index, Replica, ReplicationSlot, Setting, Statement, Table
 from debugtui.model.source import Problem
 from debugtui.model.text import clean, line
 from debugtui.sources.postgres import slow_queries
@@ -201,18 +201,29 @@ async def _settings(session: Session, _texts: QueryTexts) -> tuple[Setting, ...]
         for row in rows
     )
     own: Sequence[Row] = await session.fetch(slow_queries.ROLE_SETTINGS)
-    return (*of_all, *(_of_role(row["role"], row["entry"]) for row in own))
+    return (*of_all, *await _unseen(session), *(_setting(row["entry"], f"{ROLE}{short(row['role'])}") for row in own))
+
+
+async def _unseen(session: Session) -> tuple[Setting, ...]:
+    """Return what the database holds its sessions to, where ours had to be held to limits of its own before it could ask."""
+    if not session.held:
+        return ()
+    rows: Sequence[Row] = await session.fetch(slow_queries.DATABASE_SETTINGS)
+    found = tuple(_setting(row["entry"], "database") for row in rows)
+    if any(one.name == "statement_timeout" for one in found):
+        return found
+    return (*found, Setting("statement_timeout", FEW, "ms", "", "server or database", "user", False))
 
 
 _VALUE = re.compile(r"(-?\d{1,15}(?:\.\d{1,6})?)\s*(us|ms|s|min|h|d)?")
 
 
-def _of_role(role: str, entry: str) -> Setting:
-    """Return what one role is held to, with value and unit apart; times without a unit are milliseconds."""
+def _setting(entry: str, source: str) -> Setting:
+    """Return a setting of pg_db_role_setting, with value and unit apart; times without a unit are milliseconds."""
     name, _, text = entry.partition("=")
     found = _VALUE.fullmatch(text.strip())
     value, unit = (found[1], found[2] or "ms") if found is not None else (short(redact(text), 1_024), "")
-    return Setting(short(name), value, unit, "", f"{ROLE}{short(role)}", "user", False)
+    return Setting(short(name), value, unit, "", source, "user", False)
 
 
 async def _data_directory(session: Session, _texts: QueryTexts) -> str | None:

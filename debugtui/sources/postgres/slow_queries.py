@@ -155,5 +155,14 @@ WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_
 ORDER BY r.rolname, c LIMIT {MOST_SETTINGS}
 """
 
+#: What holds for all roles in this database alone: what `SETTINGS` tells of a session that is not held to limits of its own.
+DATABASE_SETTINGS = f"""
+SELECT c::text AS entry
+FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) AS c
+WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND split_part(c, '=', 1) IN ({", ".join(f"'{name}'" for name in LATER)})
+ORDER BY c LIMIT {MOST_SETTINGS}
+"""
+
 #: No row for who may not read all settings.
 DATA_DIRECTORY = "SELECT setting AS path FROM pg_settings WHERE name = 'data_directory' AND setting <> ''"
