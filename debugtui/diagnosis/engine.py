@@ -12,6 +12,7 @@ from debugtui.diagnosis.decide import ENOUGH, finding_of
 from debugtui.diagnosis.explain import Root, explain
 from debugtui.diagnosis.found import Seen, anomalies_of
 from debugtui.diagnosis.looked import Looked
+from debugtui.diagnosis.own.logins import with_logins
 from debugtui.diagnosis.own.moved import with_moved
 from debugtui.diagnosis.own.pressure import with_processes, with_quick
 from debugtui.diagnosis.own.servers import with_servers
@@ -61,7 +62,7 @@ def diagnose(
     anomalies = with_quick(with_processes(with_servers(anomalies_of(view, history, rules), view), seen.processes), view)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
     anomalies = with_stopped(with_silent(with_moved(anomalies, view, reach), view, known), seen.stopped)
-    clues = with_told(seen.clues, anomalies, reach)
+    anomalies, clues = with_logins(anomalies, with_told(seen.clues, anomalies, reach), reach)
     changes = changes_of(view, executions)
     around = Surroundings(view, reach, seen.spaces, released)
     roots = [root for root in explain(anomalies, reach, clues) if _may_be_called(root, view)]

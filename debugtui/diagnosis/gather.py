@@ -108,8 +108,10 @@ async def _read_log(fleet: Fleet, target: Target, container: Container | None, n
         return ()
     docker = cast("DockerSource", source)
     steady = container.state in ("running", "paused") and not container.looping
+    # What a container that runs well said before its last start is over.
+    since = max(now - BACK, container.started_at or now - BACK) if steady else None
     lines: list[LogLine] = []
-    async for batch in docker.logs(container.id, tail=LINES, since=now - BACK if steady else None, follow=False):
+    async for batch in docker.logs(container.id, tail=LINES, since=since, follow=False):
         lines += batch
     return await asyncio.to_thread(clues_of, target, lines[-LINES:], now)
 

@@ -69,7 +69,8 @@ _TEXTS: dict[Says, str] = {
     ),
     Says.AUTHENTICATION: (
         r"password authentication failed|authentication failed|no pg_hba\.conf entry|access denied for user|NOAUTH|WRONGPASS"
-        r"|role \"[^\"]{1,80}\" does not exist|invalid (?:user ?name or )?password"
+        r"|role \"[^\"]{1,80}\" (?:does not exist|is not permitted to log in)|account (?:is )?locked"
+        r"|invalid (?:user ?name or )?password"
     ),
     Says.API_REFUSES: (
         r"\b(?:HTTP[/ ]\S{0,8} ?)?(?:401 Unauthorized|403 Forbidden)|invalid_api_key|AuthenticationError|PermissionDeniedError"

@@ -49,6 +49,7 @@ from tests.unit.diagnosis.build import (
         ("2026-03-01T01:32:22Z request timed out", Says.TIMEOUT, ""),
         ('FATAL:  password authentication failed for user "app"', Says.AUTHENTICATION, ""),
         ("FATAL: sorry, too many clients already", Says.TOO_MANY, ""),
+        ('FATAL:  role "till" is not permitted to log in', Says.AUTHENTICATION, ""),
         ("OSError: [Errno 28] No space left on device", Says.NO_SPACE, ""),
         ("java.lang.OutOfMemoryError: Java heap space", Says.OUT_OF_MEMORY, ""),
         ("KeyError: 'DATABASE_URL'", Says.MISSING_SETTING, ""),

@@ -114,6 +114,19 @@ def test_a_container_that_ends_because_its_database_takes_no_writes_is_the_setti
     assert {layer for layer, _ in causes(crashing(Says.MISSING_SETTING, closed))} == {"docker", "postgres"}
 
 
+def test_a_database_that_refuses_several_containers_is_at_fault_and_one_refused_container_is_itself() -> None:
+    loops = [box(name, "restarting", looping=True, exit_code=1, restart_policy="always") for name in ("cart", "till")]
+    topology = edges(("elm/docker/cart", "elm/postgres/carts"), ("elm/docker/till", "elm/postgres/carts"))
+    clues = tuple(Clue(t(f"elm/docker/{one.name}"), Says.AUTHENTICATION, NOW, 9) for one in loops)
+    world = view(host("elm", docker(*loops), of_one_server("carts")))
+    found = decided(world, topology, looked=Looked(clues))
+    assert causes(found) == [("postgres", "elm/postgres/carts")]
+    assert found.findings[0].title == "carts refuses the logins of 2 containers: cart, till"
+    alone = decided(view(host("elm", docker(loops[0]), of_one_server("carts"))), topology, looked=Looked(clues[:1]))
+    assert causes(alone) == [("docker", "elm/docker/cart")]
+    assert "a login is refused" in alone.findings[0].title
+
+
 def test_a_container_that_ends_for_want_of_space_below_its_database_is_the_filesystems_fault() -> None:
     full = system(filesystems=(filesystem(40, "/"), filesystem(99.9, "/pg")))
     assert causes(crashing(Says.NO_SPACE, of_one_server("carts"), full)) == [("host", "elm/system//pg")]
