@@ -10,7 +10,7 @@ from debugtui.diagnosis.anomaly import Anomaly, Role
 from debugtui.diagnosis.changes import changes_of
 from debugtui.diagnosis.decide import ENOUGH, finding_of
 from debugtui.diagnosis.explain import Root, explain
-from debugtui.diagnosis.found import Seen, anomalies_of
+from debugtui.diagnosis.found import Seen, Standing, anomalies_of
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.own.logins import with_logins
 from debugtui.diagnosis.own.moved import with_moved
@@ -42,6 +42,7 @@ def diagnose(
     executions: Iterable[Execution] = (),
     released: frozenset[Target] | None = None,
     rules: Rules = DEFAULT,
+    standing: Standing = frozenset(),
     now: datetime | None = None,
 ) -> Diagnosis:
     """Return the root causes of what is wrong, and what could not be decided.
@@ -54,12 +55,14 @@ def diagnose(
         executions: of our own, the newest.
         released: web addresses whose files are served through a release that can be changed; None: not known.
         rules: the alert rules, with what the operator changed of them.
+        standing: what was there when the looking began: that it began later than something else is not known.
         now: the moment of the diagnosis (UTC); the view's where None.
     """
     moment, seen = now or view.taken_at, looked or Looked()
     known = topology or Topology(moment)
     reach = Reach(known)
-    anomalies = with_quick(with_processes(with_servers(anomalies_of(view, history, rules), view), seen.processes), view)
+    anomalies = with_servers(anomalies_of(view, history, rules, standing), view)
+    anomalies = with_quick(with_processes(anomalies, seen.processes), view)
     anomalies, contradicted = without_contradicted(anomalies, view, reach)
     anomalies = with_stopped(with_silent(with_moved(anomalies, view, reach), view, known), seen.stopped)
     anomalies, clues = with_logins(anomalies, with_told(seen.clues, anomalies, reach), reach)

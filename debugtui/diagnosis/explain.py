@@ -178,7 +178,9 @@ def _lower(above: Anomaly, below: Anomaly) -> bool:
 
 def _later(below: Anomaly, above: Anomaly) -> bool:
     """Whether a cause is known to have begun after what it would lead to."""
-    return below.since is not None and above.since is not None and below.since > above.since + TOLERANCE
+    if below.since is None or above.since is None or below.fact("began"):
+        return False
+    return below.since > above.since + TOLERANCE
 
 
 def _without_guesses(head: Anomaly, found: list[Link], reach: Reach) -> list[Link]:

@@ -23,6 +23,9 @@ from debugtui.model.text import line
 #: Since when each anomaly has been seen, by rule and target.
 Seen = Mapping[tuple[str, Target], datetime]
 
+#: What was there when the looking began, by rule and target: since when, only its own reading can tell.
+Standing = frozenset[tuple[str, Target]]
+
 #: An anomaly that may be over in a moment counts when it was there in an earlier reading, at least so long before.
 CONFIRMED = timedelta(seconds=0.5)
 
@@ -35,18 +38,21 @@ REMEMBERED = timedelta(seconds=60)
 SAYS = 240
 
 
-def anomalies_of(view: FleetView, seen: Seen | None = None, rules: Rules = DEFAULT) -> tuple[Anomaly, ...]:
+def anomalies_of(
+    view: FleetView, seen: Seen | None = None, rules: Rules = DEFAULT, standing: Standing = frozenset()
+) -> tuple[Anomaly, ...]:
     """Return every anomaly of a view, in an order that does not depend on the order of hosts and sources.
 
     Args:
         view: what is known.
         seen: since when anomalies have been seen; without it nothing that may pass in a moment counts as confirmed.
         rules: the alert rules, with what the operator changed of them: what is no alert there is nothing here.
+        standing: what was there when the looking began.
     """
     found: dict[tuple[str, Target], Anomaly] = {}
     for host in view.hosts:
         for anomaly in of_one_host(host, view.taken_at, rules):
-            found.setdefault((anomaly.rule, anomaly.target), _dated(anomaly, seen or {}))
+            found.setdefault((anomaly.rule, anomaly.target), _dated(anomaly, seen or {}, standing))
     placed = placed_of(found.values(), view)
     return tuple(sorted(placed, key=lambda one: (str(one.target), one.rule)))
 
@@ -120,7 +126,7 @@ def _source(status: SourceStatus, target: Target) -> Target:
     return source_of(target)
 
 
-def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
+def _dated(anomaly: Anomaly, seen: Seen, standing: Standing) -> Anomaly:
     """Date an anomaly by when it was first seen, and let one that may pass in a moment count only when it is confirmed."""
     first = seen.get((anomaly.rule, anomaly.target))
     entry = entry_of(anomaly.rule, anomaly.target.kind, anomaly.severity)
@@ -133,7 +139,9 @@ def _dated(anomaly: Anomaly, seen: Seen) -> Anomaly:
         role = Role.CAUSE  # its duration is proven: it was seen for as long as its rule demands
     if anomaly.rule == "idle_writer" and any((rule, anomaly.target) in seen for rule in BLOCKS):
         role = Role.CAUSE  # others waited for it a moment ago; they gave up, and will come again
-    return replace(anomaly, role=role, since=anomaly.since or first)
+    began = anomaly.since is not None or (anomaly.rule, anomaly.target) not in standing
+    facts = anomaly.facts if began else (*anomaly.facts, ("began", "unknown"))
+    return replace(anomaly, role=role, since=anomaly.since or first, facts=facts)
 
 
 class Memory:
@@ -142,16 +150,20 @@ class Memory:
     def __init__(self, start: Seen | None = None, rules: Rules = DEFAULT) -> None:
         """Begin, with the alert rules that make the anomalies."""
         self._rules = rules
+        self.standing: Standing = frozenset()
+        self._looking = False
         self.seen: dict[tuple[str, Target], datetime] = dict(start or {})
         self._last: dict[tuple[str, Target], datetime] = {}
 
     def note(self, view: FleetView) -> tuple[Anomaly, ...]:
         """Take note of a view; return its anomalies with their beginnings."""
-        found = anomalies_of(view, self.seen, self._rules)
+        found = anomalies_of(view, self.seen, self._rules, self.standing)
         held = {(one.rule, one.target): one.at for one in found}
         self._last = {**self._last, **{key: at for key, at in held.items() if key[0] in BLOCKS}}
         self._last = {key: at for key, at in self._last.items() if view.taken_at - at < REMEMBERED}
         self.seen = {key: self.seen.get(key, at) for key, at in {**self._last, **held}.items()}
+        self.standing = self.standing & self.seen.keys() if self._looking else frozenset(held)
+        self._looking = True
         return found
 
     def known(self, alerts: Iterable[tuple[str, Target, datetime]]) -> None:
@@ -160,3 +172,4 @@ class Memory:
             key = (rule, target)
             if key in self.seen:
                 self.seen[key] = min(self.seen[key], since)
+                self.standing -= {key}

@@ -58,8 +58,11 @@ async def one_round(fleet: Fleet, config: Config, executions: Iterable[Execution
     looked = await look_again(fleet, view, config, topology, anomalies) if anomalies else Looked()
     past, released = list(executions), released_of(config)
     return await asyncio.to_thread(
-        lambda: diagnose(view, topology, looked=looked, history=memory.seen, executions=past, released=released, rules=rules)
-    )
+        lambda: diagnose(
+            view, topology, looked=looked, history=memory.seen, executions=past, released=released, rules=rules,
+            standing=memory.standing,
+        )
+    )  # fmt: skip
 
 
 async def _again(fleet: Fleet, anomalies: Iterable[Anomaly]) -> None:

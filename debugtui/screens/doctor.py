@@ -109,8 +109,16 @@ class Doctor:
         self._known = worth
         executions = list(await self._executions())
         looked, seen, released = self._looked, dict(self._memory.seen), released_of(self._config)
+        standing = self._memory.standing
         return await asyncio.to_thread(
             lambda: diagnose(
-                view, topology, looked=looked, history=seen, executions=executions, released=released, rules=self._rules
+                view,
+                topology,
+                looked=looked,
+                history=seen,
+                executions=executions,
+                released=released,
+                rules=self._rules,
+                standing=standing,
             )
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from debugtui.diagnosis.clues import Clue
+from debugtui.diagnosis.engine import diagnose
+from debugtui.diagnosis.found import Memory
 from debugtui.diagnosis.looked import Looked
 from debugtui.diagnosis.patterns import Says
 from debugtui.model.diagnosis import Diagnosis
-from debugtui.model.source import Kind, SourceStatus
+from debugtui.model.source import FleetView, Kind, SourceStatus
 from tests.unit.diagnosis.build import (
     NOW,
     ago,
@@ -19,6 +21,7 @@ from tests.unit.diagnosis.build import (
     decided,
     docker,
     edges,
+    event,
     filesystem,
     host,
     node,
@@ -112,6 +115,25 @@ def test_a_container_that_ends_because_its_database_takes_no_writes_is_the_setti
     closed = of_one_server("carts", settings=(setting("default_transaction_read_only", "on", "off"),))
     assert causes(crashing(Says.READ_ONLY, closed)) == [("postgres", "elm/postgres/carts")]
     assert {layer for layer, _ in causes(crashing(Says.MISSING_SETTING, closed))} == {"docker", "postgres"}
+
+
+def test_what_was_there_at_the_first_look_may_have_begun_before_everything_else() -> None:
+    events = tuple(event("die", "cart", age, "exit code 1") for age in (600, 300, 30))
+    loop = box("cart", "restarting", looping=True, exit_code=1, restart_policy="always")
+    closed = of_one_server("carts", settings=(setting("default_transaction_read_only", "on", "off"),))
+    topology = edges(("elm/docker/cart", "elm/postgres/carts"))
+    looked = Looked((Clue(t("elm/docker/cart"), Says.READ_ONLY, NOW, 9),))
+    well, ill = view(host("elm", docker(), of_one_server("carts"))), view(host("elm", docker(loop, events=events), closed))
+
+    def said(*views: FleetView) -> list[tuple[str, str]]:
+        memory = Memory()
+        for one in views:
+            memory.note(one)
+        found = diagnose(ill, topology, looked=looked, history=memory.seen, standing=memory.standing, now=NOW)
+        return causes(found)
+
+    assert said(ill, ill) == [("postgres", "elm/postgres/carts")]
+    assert len(said(well, ill)) == 2, "the setting was seen to come after the loop had begun"
 
 
 def test_a_database_that_refuses_several_containers_is_at_fault_and_one_refused_container_is_itself() -> None:
