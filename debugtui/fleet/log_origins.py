@@ -73,7 +73,7 @@ class LogCatalogue:
         return [
             *self._journal(found),
             *(one for status in found.of_kind(Kind.NGINX) for one in self._nginx(status)),
-            *(one for status in found.of_kind(Kind.POSTGRES) for one in self._postgres(status)),
+            *(one for status in _servers(found) for one in self._postgres(status)),
             *(one for container in _containers(found) for one in self._docker(host, container.name)),
             *self._lokis(host),
         ]
@@ -229,6 +229,17 @@ class LogCatalogue:
                     yield Target.parse(use.app.container)
                 if use.app is not None and use.app.host is not None:
                     yield Target(use.app.host, Kind.JOURNAL, use.app.unit or "")
+
+
+def _servers(host: HostView) -> Iterator[SourceStatus]:
+    """Yield one database of each PostgreSQL server: those that were started at the same moment are one, with one log."""
+    seen = set()
+    for status in host.of_kind(Kind.POSTGRES):
+        reading = status.reading
+        started = reading.started_at if isinstance(reading, PostgresReading) else None
+        if started is None or started not in seen:
+            seen.add(started)
+            yield status
 
 
 def _host(view: FleetView, name: str) -> HostView | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -136,6 +137,16 @@ async def test_a_role_that_may_not_ask_is_told_what_is_missing(server: PostgresS
     async with origin_of(server, NOBODY) as origin:
         with pytest.raises(SourceError, match=r"may not be asked.*pg_monitor"):
             await all_of(origin, tail=5)
+
+
+async def test_looking_for_the_log_leaves_no_refusal_in_it(server: PostgresServer) -> None:
+    for user in (MONITOR, NOBODY):
+        async with origin_of(server, user) as origin:
+            with contextlib.suppress(SourceError):
+                await all_of(origin, tail=5)
+    async with origin_of(server, SUPERUSER) as origin:
+        lines = await all_of(origin, tail=500)
+    assert [one.text for one in lines if "permission denied" in one.text] == []
 
 
 async def test_a_configured_file_is_read_even_while_the_server_is_down(tmp_path: Path) -> None:

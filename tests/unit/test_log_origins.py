@@ -15,7 +15,7 @@ from debugtui.model.source import Kind
 from debugtui.model.target import Target
 from debugtui.sources.logs.postgres import PostgresOrigin
 from tests.screens import outer_world
-from tests.screens.world import container, docker, postgres, session
+from tests.screens.world import ago, container, docker, postgres, session
 from tests.unit.fakes import FakeLink, FakeSource
 
 CONFIG = {
@@ -125,3 +125,15 @@ def test_a_configured_log_file_is_the_one_that_is_read(catalogue: tuple[LogCatal
     (origin,) = made.named(fleet.view(), Target("kvm-01", "postgres", "coach"))
     assert isinstance(origin, PostgresOrigin)
     assert origin._path == "/var/log/pg.log"
+
+
+async def test_databases_of_one_server_have_one_log(catalogue: tuple[LogCatalogue, Fleet]) -> None:
+    made, _ = catalogue
+    same, other = postgres(), postgres(started_at=ago(50))
+    sources = [(FakeSource(Kind.POSTGRES, name, reading), True) for name, reading in (("a", same), ("b", same), ("c", other))]
+    fleet = Fleet([HostParts(FakeLink("kvm-01"), sources)])
+    await fleet.read_all(full=True)
+    view = fleet.view()
+    logs = [one for one in made.of_host(view, "kvm-01") if one.kind == "postgres"]
+    assert names(logs) == ["kvm-01/postgres/a a log", "kvm-01/postgres/c c log"]
+    assert names(made.named(view, Target("kvm-01", "postgres", "b"))) == ["kvm-01/postgres/b b log"]

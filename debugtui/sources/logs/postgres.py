@@ -36,6 +36,11 @@ _SETTINGS = """
 SELECT current_setting('logging_collector') AS collector, current_setting('log_timezone') AS zone,
     current_setting('log_destination') AS formats, current_setting('cluster_name', true) AS cluster
 """
+# Whether they may be asked is asked first: a refusal would be a line of the very log that is read.
+_MAY = """
+SELECT has_function_privilege('pg_catalog.pg_current_logfile(text)', 'EXECUTE') AS current,
+    has_function_privilege('pg_catalog.pg_ls_logdir()', 'EXECUTE') AS folder
+"""
 _CURRENT = "SELECT pg_current_logfile($1)"
 # Before PostgreSQL 16 pg_monitor may not ask for the file, but may list the folder.
 _NEWEST = """
@@ -44,9 +49,12 @@ WHERE CASE $1 WHEN 'csvlog' THEN name LIKE '%.csv' WHEN 'jsonlog' THEN name LIKE
     ELSE name NOT LIKE '%.csv' AND name NOT LIKE '%.json' AND name NOT LIKE '%.gz' END
 ORDER BY modification DESC, name DESC LIMIT 1
 """
-_DATA = "SELECT current_setting('data_directory')"
+# No row for who may not read it.
+_DATA = "SELECT setting FROM pg_settings WHERE name = 'data_directory'"
 _STAT = "SELECT size FROM pg_stat_file($1, true)"
 _READ = "SELECT pg_read_binary_file($1, $2, $3, true) AS data"
+
+_HINT = 'GRANT pg_monitor TO the role that watches, or name the file: log = "PATH" at this [[hosts.postgres]]'
 
 #: Opens a session of its own; see `PostgresSource.connect_anew`.
 Connect = Callable[[], Awaitable["Session"]]
@@ -149,8 +157,7 @@ class PostgresOrigin:
                 if log_format in settings["formats"] and (path := await _current(session, log_format)):
                     return _Place(path, log_format, zone, await _data_directory(session))
         except asyncpg.PostgresError as error:
-            hint = 'GRANT pg_monitor TO the role that watches, or name the file: log = "PATH" at this [[hosts.postgres]]'
-            raise SourceError(Problem(f"where the log is may not be asked: {line(str(error), 200)}", hint)) from error
+            raise SourceError(Problem(f"where the log is may not be asked: {line(str(error), 200)}", _HINT)) from error
         version, _, name = str(settings["cluster"] or "").partition("/")
         if version.isdecimal() and name.replace("-", "").replace("_", "").isalnum():
             return _Place(f"/var/log/postgresql/postgresql-{version}-{name}.log", "stderr", zone)
@@ -227,23 +234,21 @@ class SqlFiles:
 
 
 async def _current(session: Session, log_format: str) -> str | None:
-    """Return the path of the log that is written now, below the data directory where it is relative."""
-    import asyncpg
+    """Return the path of the log that is written now, below the data directory where it is relative.
 
-    try:
-        rows = await session.fetch(_CURRENT, log_format)
-    except asyncpg.InsufficientPrivilegeError:
-        rows = await session.fetch(_NEWEST, log_format)
+    Raises:
+        SourceError: neither it nor its folder may be asked for.
+    """
+    may = (await session.fetch(_MAY))[0]
+    if not may["current"] and not may["folder"]:
+        raise SourceError(Problem("where the log is may not be asked: permission denied", _HINT))
+    rows = await session.fetch(_CURRENT if may["current"] else _NEWEST, log_format)
     return str(rows[0][0]) if rows and rows[0][0] else None
 
 
 async def _data_directory(session: Session) -> str:
-    import asyncpg
-
-    try:
-        return str((await session.fetch(_DATA))[0][0])
-    except asyncpg.InsufficientPrivilegeError:
-        return ""
+    rows = await session.fetch(_DATA)
+    return str(rows[0][0] or "") if rows else ""
 
 
 async def _zone(session: Session, name: str) -> tzinfo:
