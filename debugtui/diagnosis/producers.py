@@ -64,6 +64,9 @@ COMPANIONS = frozenset(
     }
 )  # fmt: skip
 
+#: Faults that nobody feels before it is too late: no page fails because the WAL is not archived.
+_UNFELT = frozenset({"archiver", "index_invalid"})
+
 #: What ended longer ago than this is not guessed to be what is missed now.
 LATELY = timedelta(minutes=15)
 
@@ -93,7 +96,7 @@ _FRONT = ROUTE | {Kind.NGINX}
 
 def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
     """Whether one anomaly can lead to another, given how the things hang together."""
-    if below.rule in COMPANIONS or (above.role is Role.SUPPORT and not _felt(above)):
+    if below.rule in COMPANIONS or below.rule in _UNFELT or (above.role is Role.SUPPORT and not _felt(above)):
         return False
     if below.rule == "container_remade" and not _since_then(below, above):
         return False

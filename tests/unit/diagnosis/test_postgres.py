@@ -8,7 +8,7 @@ import pytest
 
 from debugtui.diagnosis.found import Memory
 from debugtui.model.docker import Container
-from debugtui.model.postgres import PreparedTransaction
+from debugtui.model.postgres import Archiver, PreparedTransaction
 from debugtui.model.source import Kind
 from debugtui.model.target import Target
 from debugtui.model.web import Match, Timing
@@ -43,6 +43,15 @@ ROUTE = (("n1/web/front", "n1/nginx/main"), ("n1/nginx/main", "n1/docker/api"), 
 
 def api(**changes: object) -> Container:
     return box("api", **changes)
+
+
+def test_what_nobody_feels_explains_no_failing_page() -> None:
+    failing = Archiver("on", 9, 1, "0A", ago(900), "0B", ago(20))
+    world = view(host("n1", postgres(archiver=failing), docker(box("api")), web(status=500)))
+    topology = edges(("n1/web/front", "n1/docker/api"), ("n1/docker/api", "n1/postgres/shop"))
+    found = decided(world, topology)
+    assert ("postgres", "n1/postgres/shop") in causes(found)
+    assert all("web/front" not in row for one in found.findings if one.layer.value == "postgres" for row in one.impact)
 
 
 def test_a_session_that_does_nothing_in_its_transaction_and_blocks_others_is_ended() -> None:
