@@ -13,7 +13,7 @@ FIRST: tuple[str, ...] = (
     "container_exited", "container_crashed", "container_memory", "container_moved", "unhealthy", "container_not_running",
     "container_remade", "container_removed",
     "vm_io_error", "vm_crashed", "vm_frozen", "vm_paused", "vm_forced_off", "vm_off", "vm_stopped",
-    "tls_stale", "tls_expired", "tls_key", "tls_name", "tls_untrusted", "tls_renewal", "tls_expires", "tls_down",
+    "tls_stale", "tls_expired", "tls_key", "tls_name", "tls_untrusted", "tls_renewal", "tls_expires",
     "nginx_config", "nginx_port", "nginx_down", "nginx_upstream", "nginx_not_reloaded", "nginx_passing",
     "unit_failed", "unit_failing",
     "connections", "lost_full",
@@ -23,7 +23,8 @@ FIRST: tuple[str, ...] = (
     "groq_timeout", "groq_slow_first_token", "groq_stalled", "groq_cut", "groq_malformed", "groq_incomplete", "groq_reset",
     "groq_connection", "groq_bad_request", "groq_application",
     "memory_exhausted", "overload", "memory", "cpu",
-    "web_down", "web_status", "page_down", "web_json", "web_body", "request_failed", "js_exception", "js_rejection", "web_slow",
+    "web_down", "web_status", "tls_down", "page_down", "web_json", "web_body", "request_failed", "js_exception",
+    "js_rejection", "web_slow",
 )  # fmt: skip
 _PLACE = {rule: place for place, rule in enumerate(FIRST)}
 

@@ -229,3 +229,9 @@ def test_calls_that_failed_and_have_long_gone_well_again_are_nothing() -> None:
     for since, expected in ((30, []), (0, [("groq", "groq/assistant")])):
         figures = PassiveFigures("log of n1/docker/bot", 40, {F.AUTHENTICATION: 5}, sound_since=since)
         assert causes(decided(view(groq(None, None, passive=(figures,))))) == expected
+
+
+def test_an_address_where_nobody_listens_is_told_as_the_address_and_not_as_its_certificate() -> None:
+    refused = tls(fault=WebFault.REFUSED)
+    found = decided(view(host("n1", web(status=None, fault=WebFault.REFUSED), refused)))
+    assert causes(found) == [("web", "n1/web/front")]
