@@ -64,7 +64,7 @@ def _locks(target: Target, reading: PostgresReading) -> Iterator[Anomaly]:
         if node.depth:
             continue
         held = blocking(reading, place, target)
-        idle = node.state.startswith("idle in transaction") or bool(node.gid)
+        idle = node.state.startswith("idle") or bool(node.gid)  # advisory locks outlive their transactions
         if held is None or not held.longest_s or held.longest_s < (IDLE_BLOCKS_S if idle else ACTIVE_BLOCKS_S):
             continue
         yield anomaly(

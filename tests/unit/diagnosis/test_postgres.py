@@ -69,6 +69,8 @@ def test_a_session_that_works_and_blocks_others_is_asked_to_stop_first() -> None
 
 def test_a_young_chain_counts_behind_a_session_that_does_nothing_and_not_behind_one_that_works() -> None:
     assert causes(decided(view(host("n1", postgres(**chain(5, waits=4)))))) == [("postgres", "n1/postgres/shop/5")]
+    advisory = decided(view(host("n1", postgres(**chain(5, "idle", 4)))))
+    assert causes(advisory) == [("postgres", "n1/postgres/shop/5")]
     assert causes(decided(view(host("n1", postgres(**chain(5, "active", 4)))))) == []
 
 
