@@ -107,7 +107,8 @@ def fits(below: Anomaly, above: Anomaly, relation: Relation) -> bool:
         return _cause(below, above, relation)
     if quiet and below.aspect is Aspect.SLOW and below.rule != "silent" and above.fact("status") in ("500", "502"):
         return False  # who waits for what is slow answers late, and not at once with an error
-    if below.rule in _ON_AVERAGE and (above.fact("status") == "504" or above.fact("fault") or above.rule == "silent"):
+    waits = above.fact("status") == "504" or above.fact("fault") or above.rule in ("silent", "nginx_passing")
+    if below.rule in _ON_AVERAGE and waits:
         return False  # what takes long on average, since who knows when, keeps nobody from an answer now
     if below.rule == "index_missing" and quiet and above.aspect is not Aspect.SLOW:
         return False  # tables that are read whole, in no known time, make nothing fail

@@ -119,8 +119,9 @@ class Reach:
         return None
 
     def kinds_below(self, anomaly: Anomaly) -> frozenset[str]:
-        """Return the kinds of things that it is known to rest on."""
-        return frozenset(target.kind for target in self.of(anomaly))
+        """Return the kinds of things that it is known to rest on; of one upstream of an nginx, not those of the others."""
+        below = self.below(anomaly.target) if anomaly.rule == "nginx_upstream" else self.of(anomaly)
+        return frozenset(target.kind for target in below)
 
 
 def _looked_for(above: Anomaly, below: Anomaly) -> bool:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from debugtui.diagnosis.anomaly import Anomaly, Aspect, Role
 from debugtui.diagnosis.names import akin
 from debugtui.diagnosis.own.making import anomaly, span
+from debugtui.diagnosis.producers import LATELY
 from debugtui.diagnosis.reach import Reach
 from debugtui.model.docker import Container, DockerReading
 from debugtui.model.nginx import NginxReading
@@ -34,12 +36,14 @@ def with_moved(anomalies: Sequence[Anomaly], view: FleetView, reach: Reach) -> t
     """Return the anomalies, and one for each container that is known to have moved away from where it is looked for."""
     found: dict[Target, Anomaly] = {}
     boxes = [one for one in anomalies if one.target.kind == Kind.DOCKER]
-    troubled = {one.node for one in boxes if one.role is not Role.SUPPORT or (one.rule in _GONE and not one.fact("done"))}
+    troubled = {one.node for one in boxes if one.role is not Role.SUPPORT}
+    gone = {one.target.host for one in boxes if _gone(one)}
     for seeker in anomalies:
         if seeker.rule != "nginx_upstream" or seeker.fact("partly"):
             continue
         host = next((one for one in view.hosts if one.name == seeker.target.host), None)
-        moved = _moved(seeker, host, reach, troubled, _looked_for(view)) if host is not None else None
+        known = Known(troubled, gone, _looked_for(view))
+        moved = _moved(seeker, host, reach, known) if host is not None else None
         if moved is not None:
             found.setdefault(moved.target, moved)
     seen = {host.name for host in view.hosts if _sockets(host)}
@@ -52,14 +56,28 @@ def _listening(made: Anomaly) -> Anomaly:
     return replace(made, facts=(*made.facts, ("listens", "known")))
 
 
-def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target], looked_for: set[int]) -> Anomaly | None:
+class Known(NamedTuple):
+    """Containers in trouble, the hosts where one is gone that may be meant, and the ports at which somebody is found."""
+
+    troubled: set[Target]
+    gone: set[str]
+    looked_for: set[int]
+
+
+def _gone(box: Anomaly) -> bool:
+    """Whether a container does not run any more, since lately, and was no job that is done: it may be what is looked for."""
+    lately = box.since is not None and box.at - box.since < LATELY
+    return box.rule in _GONE and lately and not box.fact("done")
+
+
+def _moved(seeker: Anomaly, host: HostView, reach: Reach, known_of: Known) -> Anomaly | None:
     """Return the one container that has to be meant: made after the configuration, well, and where nobody looks for it."""
     changed = next((one.config_changed_at for one in _nginx(host, seeker.target)), None)
     addresses = [one for one in seeker.fact("addresses").split(",") if one]
     sockets = _sockets(host)
     if changed is None or not addresses or not sockets:
         return None
-    below = reach.of(seeker)
+    below, troubled = reach.of(seeker), known_of.troubled
     if troubled & set(below):
         return None  # what has to serve is known, and is in trouble itself
     free = []
@@ -67,15 +85,17 @@ def _moved(seeker: Anomaly, host: HostView, reach: Reach, troubled: set[Target],
         target = Target(host.name, Kind.DOCKER, container.name)
         ports = _ports(container, sockets)
         newer = container.created_at is not None and container.created_at > changed
-        if newer and container.state == "running" and target not in troubled and ports and not ports & looked_for:
+        if newer and container.state == "running" and target not in troubled and ports and not ports & known_of.looked_for:
             free.append((target, container, ports))
     if any(target.host == host.name for target in troubled):
         free = [one for one in free if one[0] in below]  # somebody else may be the one that is looked for
-    known = [one for one in free if one[0] in below]
+    # What stands behind another upstream of the same nginx is not surely meant where something else is missing.
+    surely = reach.below(seeker.target) if host.name in known_of.gone else below
+    known = [one for one in free if one[0] in surely]
     name = seeker.target.name.rpartition("/")[2]
     named = [one for one in free if one[1].service == name] or [one for one in free if akin(name, one[1].name)]
-    # Where any container of the host is in trouble, it may be that one which is missed: no guess then.
-    alone = [] if any(one.host == host.name for one in troubled) else free
+    # Where any container of the host is in trouble, or gone, it may be that one which is missed: no guess then.
+    alone = [] if host.name in known_of.gone or any(one.host == host.name for one in troubled) else free
     for candidates, points in ((known, 66), (named, 66), (_last(alone), 52)):
         if len(candidates) == 1:
             return _anomaly(*candidates[0], addresses, seeker, points)

@@ -113,6 +113,8 @@ def test_where_a_container_was_taken_away_lately_it_is_the_one_that_is_missed() 
     docked = tuple(docker(fine, events=events) if one.kind is Kind.DOCKER else one for one in sources)
     found = decided(view(host("n1", *docked)))
     assert causes(found) == [("docker", "n1/docker/ledger-gw")]
+    other = edges(("n1/nginx/main", "n1/docker/mail-1"))  # what stands behind another upstream of the same nginx
+    assert causes(decided(view(host("n1", *docked)), other)) == [("docker", "n1/docker/ledger-gw")]
 
 
 def test_where_a_container_is_in_trouble_no_other_one_is_guessed_to_have_moved() -> None:
