@@ -17,7 +17,7 @@ from debugtui.hosts.link import Link
 from debugtui.hosts.local import LocalLink
 from debugtui.sources.web.source import WebSource
 from tests.lab.link_tools import make_link, started
-from tests.services.ssh_server import _make
+from tests.services.ssh_server import new_server
 
 ROUNDS = 200
 
@@ -49,7 +49,7 @@ async def run(rounds: int) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    server = _make("", drop=(), port=0)
+    server = new_server()
     try:
         direct = LocalLink("here")
         async with started(make_link(server)) as link:

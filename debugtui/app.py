@@ -17,8 +17,6 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import Screen
 
-from debugtui.alerts.keeper import LOOK_EVERY, AlertKeeper
-from debugtui.alerts.settings import rules_of
 from debugtui.config.paths import config_file, state_dir
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock, SystemClock
@@ -37,6 +35,7 @@ from debugtui.widgets.bar import Bar
 from debugtui.widgets.spans import economical
 
 if TYPE_CHECKING:
+    from debugtui.alerts.keeper import AlertKeeper
     from debugtui.config.ask import Asker
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
@@ -107,7 +106,7 @@ class DebugTui(Actions):
         self._config = config
         self._demo = demo
         self._memory_folder = state
-        self.keeper = AlertKeeper(clock=self.clock)
+        self._keeper: AlertKeeper | None = None
         self._problems_said = 0
         self._paused = False
         self._painted_version = -1
@@ -124,7 +123,6 @@ class DebugTui(Actions):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._ended_by, number)
         self.set_interval(TICK, self._tick)
-        self.set_interval(LOOK_EVERY, self._remember)
         self.call_after_refresh(self._begin)
 
     def _ended_by(self, number: signal.Signals) -> None:
@@ -141,6 +139,7 @@ class DebugTui(Actions):
             elif self._memory_folder is not None:
                 await self.keeper.open(self._memory_folder)
             if self.fleet is not None:
+                self._keep_alerts()
                 self.attend()
                 await self.fleet.start()
         except Exception as error:  # noqa: BLE001 - a fault of ours: say so on the screen instead of dying without a word
@@ -173,10 +172,28 @@ class DebugTui(Actions):
         await self._open_doctor(config, fleet)
         return fleet
 
+    @property
+    def keeper(self) -> AlertKeeper:
+        """The book of alerts, and its memory; made when it is first asked for: the first frame does not wait for it."""
+        if self._keeper is None:
+            from debugtui.alerts.keeper import AlertKeeper
+
+            self._keeper = AlertKeeper(clock=self.clock)
+        return self._keeper
+
+    def _keep_alerts(self) -> None:
+        from debugtui.alerts.keeper import LOOK_EVERY
+
+        self.set_interval(LOOK_EVERY, self._remember)
+
     async def _open_alerts(self, config: Config) -> None:
         """Take the rules of the configuration, and what earlier runs remember."""
-        await self.keeper.close()
-        self.keeper = AlertKeeper(rules_of(config.alerts), self.clock)
+        from debugtui.alerts.keeper import AlertKeeper
+        from debugtui.alerts.settings import rules_of
+
+        if self._keeper is not None:
+            await self._keeper.close()
+        self._keeper = AlertKeeper(rules_of(config.alerts), self.clock)
         self._problems_said = 0
         folder: Path | None = getattr(self._demo, "state", None)
         if folder is None:
@@ -282,7 +299,8 @@ class DebugTui(Actions):
             await self.doctor.stop()
         if self.desk is not None:
             await self.desk.close()
-        await self.keeper.close()
+        if self._keeper is not None:
+            await self._keeper.close()
         if self._catalogue is not None:
             await self._catalogue.close()
         if self.fleet is not None:
@@ -426,6 +444,7 @@ def _heavy_imports() -> tuple[Any, Any]:
     from debugtui.config import load
     from debugtui.fleet import build
 
+    import_module("debugtui.alerts.keeper")
     return load, build
 
 

@@ -9,7 +9,6 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from debugtui.alerts.keeper import AlertKeeper
 from debugtui.model.alerts import Alert
 from debugtui.model.clock import Clock
 from debugtui.model.diagnosis import Diagnosis, Offer
@@ -22,6 +21,7 @@ from debugtui.widgets.line_table import LineTable
 from debugtui.widgets.table_rows import cell_of
 
 if TYPE_CHECKING:
+    from debugtui.alerts.keeper import AlertKeeper
     from debugtui.config.models import Config
     from debugtui.fleet.fleet import Fleet
 
@@ -33,7 +33,6 @@ class Console(App[int]):
         clock: time; tests give their own.
         view: the newest view of the fleet that was painted.
         alerts: what holds in that view, worst first; silenced ones too.
-        keeper: the book of alerts, and its memory.
         fleet: the supervisor; None until the first frame is painted.
         diagnosis: what is at fault; None before the first diagnosis.
         operator_keys: keys that the configuration changed, by action id.
@@ -42,10 +41,14 @@ class Console(App[int]):
     clock: Clock
     view: FleetView
     alerts: tuple[Alert, ...]
-    keeper: AlertKeeper
     fleet: Fleet | None
     diagnosis: Diagnosis | None
     operator_keys: dict[str, str]
+
+    @property
+    @abstractmethod
+    def keeper(self) -> AlertKeeper:
+        """The book of alerts, and its memory."""
 
     @property
     @abstractmethod

@@ -173,3 +173,15 @@ def test_what_the_pages_say_to_make_can_be_made() -> None:
     }
     assert {"demo", "test", "lint", "bench", "snapshots"} <= targets
     assert said <= targets
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda file: file.stem)
+def test_every_benchmark_can_still_be_loaded(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import benchmarks.{file.stem}"] if file.stem != "__main__" else [sys.executable, "-c", ""],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
