@@ -33,7 +33,15 @@ from tests.services.postgres_relay import (
     silent,
     swallow_parameters,
 )
-from tests.services.postgres_server import SCRAM_PASSWORD, SCRAM_USER, PostgresServer, lock_chain, running_server
+from tests.services.postgres_server import (
+    MONITOR,
+    SCRAM_PASSWORD,
+    SCRAM_USER,
+    SUPERUSER,
+    PostgresServer,
+    lock_chain,
+    running_server,
+)
 from tests.unit.fakes import FakeClock
 
 pytestmark = pytest.mark.lab
@@ -89,7 +97,7 @@ async def test_the_session_is_read_only_limited_and_the_only_one(postgres_server
             "default_transaction_read_only": "on",
             "statement_timeout": "5000",
             "lock_timeout": "1000",
-            "idle_in_transaction_session_timeout": "10000",
+            "idle_in_transaction_session_timeout": "10007",
             "search_path": "pg_catalog",
             "jit": "off",
             "client_connection_check_interval": "2000",
@@ -307,6 +315,27 @@ async def test_through_a_pooler_nothing_is_set_for_the_session(
         )
         assert outside is not None
         assert tuple(outside) == ("0", "off", 0)
+
+
+async def test_a_pooler_is_noticed_where_the_role_has_the_very_limits_that_we_would_ask_for() -> None:
+    with running_server() as server:
+        admin = await server.connect(user=SUPERUSER)
+        for name, value in (
+            ("idle_in_transaction_session_timeout", "10s"),
+            ("lock_timeout", "1s"),
+            ("search_path", "pg_catalog"),
+        ):
+            await admin.execute(f"ALTER ROLE {MONITOR} SET {name} = '{value}'")
+        await admin.close()
+        async with (
+            listening(forward(server.socket_path, rewrite=swallow_parameters)) as path,
+            source_of(server.dsn(), PathLink(path)) as source,
+        ):
+            reading = await source.read(full=True)
+            assert any(gap.feature == "pooler" for gap in reading.gaps)
+            assert source._session is not None
+            left = await source._session._connection.fetchval("SELECT current_setting('default_transaction_read_only')::text")
+            assert left == "off", "an application would get this connection next"
 
 
 # -- faults

@@ -25,12 +25,13 @@ APPLICATION_NAME = "debugtui"
 _READ_ONLY = "default_transaction_read_only"
 _IDLE = "idle_in_transaction_session_timeout"
 
-#: What the server holds this session to.
+#: What the server holds this session to. The odd value is the mark by which a session is known to be ours alone: it is asked
+#: for on the way in, and nobody sets it for a role or a server. Without it a pooler may stand between: nothing may be set.
 LIMITS = {
     _READ_ONLY: "on",
     "statement_timeout": "5s",
     "lock_timeout": "1s",
-    _IDLE: "10s",
+    _IDLE: "10007ms",
     "search_path": "pg_catalog",
 }
 
@@ -160,21 +161,12 @@ async def connect(endpoint: Endpoint, address: Address, password: str) -> Sessio
         connection = await _open(endpoint, address, password, {})  # PgBouncer's refusal of settings that it cannot track
         pooled = True
     try:
-        return await _ready(connection, pooled)
+        return await _ready_or_cut(connection, pooled)
     except asyncpg.QueryCanceledError:
-        connection.terminate()
         if pooled:
             raise
-    except BaseException:
-        connection.terminate()
-        raise
     # The server cancels whatever takes a moment. Held to our own limits from the beginning, a session can see why.
-    connection = await _open(endpoint, address, password, LIMITS)
-    try:
-        return await _ready(connection, pooled=False, held=True)
-    except BaseException:
-        connection.terminate()
-        raise
+    return await _ready_or_cut(await _open(endpoint, address, password, LIMITS), pooled=False, held=True)
 
 
 async def _open(endpoint: Endpoint, address: Address, password: str, settings: dict[str, str]) -> asyncpg.Connection[Row]:
@@ -193,6 +185,15 @@ async def _open(endpoint: Endpoint, address: Address, password: str, settings: d
         "loop": detour(endpoint),
     }
     return await asyncpg.connect(**options)
+
+
+async def _ready_or_cut(connection: asyncpg.Connection[Row], pooled: bool, held: bool = False) -> Session:
+    """Return the session; where that fails, or is cancelled, no connection is left behind."""
+    try:
+        return await _ready(connection, pooled, held)
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def _ready(connection: asyncpg.Connection[Row], pooled: bool, held: bool = False) -> Session:
