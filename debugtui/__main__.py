@@ -17,7 +17,11 @@ COMMANDS = {
     "approve": ("debugtui.headless.repair_commands", "approve", "Approve a plan as the second person."),
     "demo": ("debugtui.demo.command", "demo", "Open the screen on an embedded lab that touches nothing."),
     "diagnose": ("debugtui.headless.diagnose", "diagnose", "Name the root cause of what is wrong, with its evidence."),
-    "executions": ("debugtui.headless.repair_commands", "executions", "List what was executed, and settle what did not end."),
+    "executions": (
+        "debugtui.headless.execution_commands",
+        "executions",
+        "List what was executed, and settle what did not end.",
+    ),
     "logs": ("debugtui.headless.logs", "logs", "Print the lines of logs, merged by time."),
     "metrics": ("debugtui.headless.metrics.command", "metrics", "Expose our own readings in the text format of Prometheus."),
     "plan": ("debugtui.headless.repair_commands", "plan", "Plan a remediation; nothing is changed."),

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import signal
-import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 
-from debugtui.config import paths
-from debugtui.config.load import ConfigError, load
 from debugtui.config.models import Config
-from debugtui.config.redaction import redact
-from debugtui.config.secrets import SecretError
 from debugtui.headless import plan_text
 from debugtui.headless.asker import terminal_asker
+from debugtui.headless.repair_parts import (
+    REFUSED,
+    UNREADABLE,
+    USAGE,
+    config_of,
+    end,
+    execute,
+    finish,
+    leave_it,
+    load_own,
+    print_json,
+    run,
+    stored_plan,
+    teller,
+)
 from debugtui.headless.workbench import workbench
-from debugtui.hosts.link import LinkError
-from debugtui.model.execution import EXIT_CODES, Decision, Execution, Progress, State
+from debugtui.model.execution import Progress, State
 from debugtui.model.jsonable import jsonable
 from debugtui.model.plan import Plan, PlanFormatError, RiskClass, plan_from_json
 from debugtui.model.target import Target
@@ -33,58 +40,8 @@ from debugtui.remediation.approvals import HOLD_S, ApprovalError, current_person
 from debugtui.remediation.base import PlanError
 from debugtui.remediation.desk import Desk
 from debugtui.remediation.place import hosts_of
-from debugtui.sources.base import SourceError
-from debugtui.storage.problems import StorageError
-
-T = TypeVar("T")
-
-#: Exit codes beside those of `model.execution.EXIT_CODES`.
-USAGE, UNREADABLE, REFUSED = 2, 3, EXIT_CODES[State.REFUSED]
 
 _PLAN_LIMIT = 4_000_000
-
-
-def _end(says: str, code: int) -> NoReturn:
-    """Say why on standard error; a script that asked for JSON gets a refusal as JSON, too."""
-    says = redact(says)
-    click.echo(says, err=True)
-    context = click.get_current_context(silent=True)
-    if code == REFUSED and context is not None and context.params.get("as_json"):
-        _print_json({"version": 1, "state": State.REFUSED.value, "exit_code": code, "says": says.removeprefix("refused: ")})
-    sys.exit(code)
-
-
-def _config(context: click.Context) -> Config:
-    _load_own(context)
-    try:
-        return load(context.obj["config"])
-    except ConfigError as error:
-        _end(str(error), USAGE)
-
-
-def _load_own(context: click.Context) -> None:
-    """Read the user's own remediations, beside the configuration file; name the broken ones."""
-    file: Path = context.obj["config"] or paths.config_file()
-    for problem in registry.load_own(file.parent / "remediations"):
-        click.echo(redact(f"not used: {problem}"), err=True)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; what production can do becomes a sentence and an exit code."""
-    try:
-        return asyncio.run(work)
-    except (PlanError, registry.UnknownRemediationError) as error:
-        _end(str(error), USAGE)
-    except ApprovalError as error:
-        _end(f"refused: {error}", REFUSED)
-    except (SourceError, LinkError, SecretError, StorageError) as error:
-        _end(str(error.problem), UNREADABLE)
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        _end("stopped", UNREADABLE)
-    except TimeoutError:
-        _end("no answer in time", UNREADABLE)
-    except OSError as error:
-        _end(f"{error.filename or 'the system'}: {error.strerror}", UNREADABLE)
 
 
 def _read_plan(path: Path) -> Plan:
@@ -92,13 +49,13 @@ def _read_plan(path: Path) -> Plan:
         with path.open("rb") as file:
             data = file.read(_PLAN_LIMIT + 1)
     except OSError as error:
-        _end(f"{path} cannot be read: {error.strerror}", USAGE)
+        end(f"{path} cannot be read: {error.strerror}", USAGE)
     if len(data) > _PLAN_LIMIT:
-        _end(f"{path} is no plan: it is larger than {_PLAN_LIMIT // 1_000_000} MB", REFUSED)
+        end(f"{path} is no plan: it is larger than {_PLAN_LIMIT // 1_000_000} MB", REFUSED)
     try:
         return plan_from_json(json.loads(data))
     except (PlanFormatError, ValueError, RecursionError) as error:
-        _end(f"refused: {path}: {error}", REFUSED)
+        end(f"refused: {path}: {error}", REFUSED)
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -115,10 +72,6 @@ def _write_new(path: Path, text: str) -> None:
         raise
 
 
-def _print_json(document: object) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
-
-
 # --- remediations, plan, show
 
 
@@ -128,7 +81,7 @@ def _print_json(document: object) -> None:
 @click.pass_context
 def remediations(context: click.Context, /, as_json: bool, layer: str | None) -> None:
     """List what can be repaired: parameters, risk, what is exact to undo, guards."""
-    _load_own(context)
+    load_own(context)
     specs = [remediation.spec for remediation in registry.everything(layer)]
     if not as_json:
         for line in plan_text.spec_lines(specs):
@@ -150,7 +103,7 @@ def remediations(context: click.Context, /, as_json: bool, layer: str | None) ->
         }
         for spec in specs
     ]
-    _print_json({"version": 1, "remediations": rows})
+    print_json({"version": 1, "remediations": rows})
 
 
 @click.command()
@@ -167,16 +120,16 @@ def plan(
 
     Exit code: 0 planned, 2 unknown or ambiguous target or parameter, 3 the target could not be read.
     """
-    config = _config(context)
-    made = _run(_make(config, remediation, target, params))
+    config = config_of(context)
+    made = run(_make(config, remediation, target, params))
     document = json.dumps(made.to_json(), ensure_ascii=False, indent=2) + "\n"
     if out is not None:
         try:
             _write_new(out, document)
         except OSError as error:
-            _end(f"{out} cannot be written: {error.strerror}", UNREADABLE)
+            end(f"{out} cannot be written: {error.strerror}", UNREADABLE)
     if as_json:
-        _print_json(made.to_json())
+        print_json(made.to_json())
     else:
         for line in plan_text.plan_lines(made):
             click.echo(line)
@@ -216,7 +169,7 @@ def show(file: Path, as_json: bool) -> None:
     """
     found = _read_plan(file)
     if as_json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
         return
     for line in plan_text.plan_lines(found):
         click.echo(line)
@@ -242,12 +195,12 @@ def approve(file: Path, out: Path, operator: str) -> None:
     try:
         second = make_second(found, current_person(operator), datetime.now(UTC))
     except ApprovalError as error:
-        _end(f"refused: {error}", REFUSED)
+        end(f"refused: {error}", REFUSED)
     try:
         _write_new(out, json.dumps(second_to_json(second), ensure_ascii=False, indent=2) + "\n")
         out.chmod(0o644)  # the first person has to read it; it holds no secret
     except OSError as error:
-        _end(f"{out} cannot be written: {error.strerror}", UNREADABLE)
+        end(f"{out} cannot be written: {error.strerror}", UNREADABLE)
     click.echo(f"{second.person.login} approves {found.remediation} on {found.target}, {found.digest}", err=True)
 
 
@@ -276,15 +229,15 @@ def apply(context: click.Context, /, file: Path, as_json: bool, operator: str, d
     """
     found = _read_plan(file)
     _require_digest(found, digest)
-    config = _config(context)
+    config = config_of(context)
 
     async def work(desk: Desk) -> Progress:
         approval = desk.approve(found, **_words(words))
-        return await desk.apply(found, approval, _teller(), _decide)
+        return await desk.apply(found, approval, teller(), leave_it)
 
     if found.risk.cls is RiskClass.SEVERE and words["break_glass"] and words["second_approval"] is None:
         _hold(found)
-    _finish(_execute(config, found.target, operator, work), as_json)
+    finish(execute(config, found.target, operator, work), as_json)
 
 
 @click.command()
@@ -300,26 +253,21 @@ def rollback(context: click.Context, /, execution: str, as_json: bool, operator:
 
     Exit code: 0 rolled back and verified, 1 failed and nothing changed, 2 no such execution, 5 refused, 6 unknown.
     """
-    config = _config(context)
-    found = _run(_stored_plan(config, execution))
+    config = config_of(context)
+    found = run(stored_plan(config, execution))
     _require_digest(found, digest)
 
     async def work(desk: Desk) -> Progress:
         approval = desk.approve_rollback(found, confirmed=words["confirm"], reason=words["reason"])
-        return await desk.rollback(execution, approval, _teller(), _decide)
+        return await desk.rollback(execution, approval, teller(), leave_it)
 
-    progress = _execute(config, found.target, operator, work)
-    _finish(progress, as_json, code=0 if progress.state is State.ROLLED_BACK else progress.exit_code)
-
-
-async def _stored_plan(config: Config, execution: str) -> Plan:
-    async with workbench(config, (), terminal_asker()) as desk:
-        return await desk.plan_of(execution)
+    progress = execute(config, found.target, operator, work)
+    finish(progress, as_json, code=0 if progress.state is State.ROLLED_BACK else progress.exit_code)
 
 
 def _require_digest(found: Plan, digest: str) -> None:
     if digest.removeprefix("sha256:") != found.digest.removeprefix("sha256:"):
-        _end(f"refused: {digest} is not the digest of this plan, which is {found.digest}", REFUSED)
+        end(f"refused: {digest} is not the digest of this plan, which is {found.digest}", REFUSED)
 
 
 def _words(words: dict[str, Any]) -> dict[str, Any]:
@@ -331,22 +279,6 @@ def _words(words: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _execute(config: Config, target: Target, operator: str, work: Callable[[Desk], Awaitable[Progress]]) -> Progress:
-    async def run() -> Progress:
-        async with workbench(config, hosts_of(config, target), terminal_asker(), operator=operator) as desk:
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, _stop, desk)
-            return await work(desk)
-
-    return _run(run())
-
-
-def _stop(desk: Desk) -> None:
-    click.echo("stopping after this step", err=True)
-    desk.stop_after_step()
-
-
 def _hold(found: Plan) -> None:
     """Hold a break-glass confirmation: time enough to think again."""
     click.echo(f"break-glass: {found.solution} on {found.target}. Ctrl+C within {HOLD_S:.0f} s stops it.", err=True)
@@ -355,162 +287,4 @@ def _hold(found: Plan) -> None:
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 1.0))
     except KeyboardInterrupt:
-        _end("refused: not held to the end", REFUSED)
-
-
-def _teller() -> Callable[[Progress], None]:
-    said = ""
-
-    def tell(progress: Progress) -> None:
-        nonlocal said
-        text = f"{progress.state.value}: {progress.says}"
-        if text != said:
-            said = text
-            click.echo(redact(text), err=True)
-
-    return tell
-
-
-async def _decide(_progress: Progress) -> Decision:
-    """Nobody is there to ask: what is inconclusive is left, as unknown."""
-    return Decision.LEAVE
-
-
-def _finish(progress: Progress, as_json: bool, *, code: int | None = None) -> NoReturn:
-    code = progress.exit_code if code is None else code
-    if as_json:
-        _print_json(_document(progress, code))
-    else:
-        for line in plan_text.progress_lines(progress):
-            click.echo(redact(line))
-    sys.exit(code)
-
-
-def _document(progress: Progress, code: int) -> dict[str, object]:
-    return {
-        "version": 1,
-        "execution": progress.execution,
-        "plan": progress.plan.id,
-        "digest": progress.plan.digest,
-        "remediation": progress.plan.remediation,
-        "target": str(progress.plan.target),
-        "state": progress.state.value,
-        "exit_code": code,
-        "says": progress.says,
-        "moved": list(progress.moved),
-        "steps": jsonable(progress.steps),
-        "checks": jsonable(progress.checks),
-        "rollback": jsonable(progress.rollback),
-        "rollback_checks": jsonable(progress.undo_checks),
-        "side_effects": list(progress.side_effects),
-        "compared": jsonable(progress.compared),
-        "record": progress.record or None,
-    }
-
-
-# --- executions
-
-
-@click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.pass_context
-def executions(context: click.Context, as_json: bool) -> None:
-    """List what was executed, newest first; look at what did not end."""
-    if context.invoked_subcommand is not None:
-        return
-    found = _run(_list(_config(context)))
-    if as_json:
-        _print_json({"version": 1, "executions": [_row(execution) for execution in found]})
-        return
-    for execution in found:
-        click.echo(redact(plan_text.execution_line(execution)))
-
-
-async def _list(config: Config) -> tuple[Execution, ...]:
-    async with workbench(config, (), terminal_asker()) as desk:
-        return await desk.executions()
-
-
-def _row(execution: Execution) -> dict[str, object]:
-    return {
-        "id": execution.id,
-        "plan": execution.plan,
-        "digest": execution.digest,
-        "remediation": execution.remediation,
-        "target": str(execution.target),
-        "state": execution.state.value,
-        "ended": execution.ended,
-        "exit_code": EXIT_CODES.get(execution.state),
-        "started_at": jsonable(execution.started_at),
-        "changed_at": jsonable(execution.changed_at),
-        "operator": execution.operator,
-        "says": redact(execution.says),
-    }
-
-
-@executions.command("show")
-@click.argument("execution")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.pass_context
-def show_execution(context: click.Context, execution: str, as_json: bool) -> None:
-    """Show the journal of one execution."""
-    config = _config(context)
-
-    async def work() -> Execution:
-        async with workbench(config, (), terminal_asker()) as desk:
-            return await desk.execution(execution)
-
-    found = _run(work())
-    if as_json:
-        entries = [{**_entry(entry), "detail": json.loads(entry.detail)} for entry in found.entries]
-        _print_json({"version": 1, **_row(found), "journal": entries})
-        return
-    click.echo(redact(plan_text.execution_line(found)))
-    for entry in found.entries:
-        step = f" step {entry.step}" if entry.step is not None else ""
-        click.echo(redact(f"  {entry.at:%H:%M:%S}  {entry.state.value}{step}  {entry.detail}"))
-
-
-def _entry(entry: Any) -> dict[str, object]:
-    return {"sequence": entry.sequence, "state": entry.state.value, "at": jsonable(entry.at), "step": entry.step}
-
-
-@executions.command("close")
-@click.argument("execution")
-@click.option("--note", required=True, help="What you found at the target.")
-@click.option("--operator", default="", help="What you call yourself.")
-@click.pass_context
-def close_execution(context: click.Context, execution: str, note: str, operator: str) -> None:
-    """Close an execution that did not end, after you looked at its target."""
-    config = _config(context)
-
-    async def work() -> None:
-        async with workbench(config, (), terminal_asker(), operator=operator) as desk:
-            await desk.close_unknown(execution, note)
-
-    _run(work())
-    click.echo(f"{execution} is closed", err=True)
-
-
-@executions.command("resume")
-@click.argument("execution")
-@click.option(
-    "--decide",
-    "decision",
-    type=click.Choice([decision.value for decision in Decision]),
-    default=Decision.LEAVE.value,
-    show_default=True,
-    help="After looking at the target: watch on (and verify), roll back, or leave it.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--operator", default="", help="What you call yourself.")
-@click.pass_context
-def resume_execution(context: click.Context, execution: str, decision: str, as_json: bool, operator: str) -> None:
-    """Look at the target of an execution that did not end, and settle it. Nothing is ever sent twice."""
-    config = _config(context)
-    found = _run(_stored_plan(config, execution))
-
-    async def work(desk: Desk) -> Progress:
-        return await desk.resume(execution, Decision(decision), _teller(), _decide)
-
-    _finish(_execute(config, found.target, operator, work), as_json)
+        end("refused: not held to the end", REFUSED)
