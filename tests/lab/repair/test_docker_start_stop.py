@@ -8,6 +8,7 @@ import pytest
 
 from debugtui.model.execution import Verdict
 from debugtui.remediation.base import NothingToDoError, PlanError
+from debugtui.remediation.catalogue.docker.policy import policy_step
 from tests.lab.repair.dk_tools import around, cls, plan, refusals, row, until, verdict
 from tests.lab.repair.pg_tools import eyes_of, guard_of
 from tests.services.docker_engine import DockerEngine
@@ -94,6 +95,22 @@ async def test_a_loop_is_ended_by_its_policy_and_begins_again_exactly(engine: Do
     assert await verdict(run, run.remediation.undo_checks(run.now())) is Verdict.PASS
     await until(engine, "dk-loop", "ge .RestartCount 1")  # it loops as before
     assert fields(engine, "dk-loop")[:4] == before
+
+
+async def test_updates_that_meet_the_end_of_a_process_get_through(engine: DockerEngine) -> None:
+    """A fresh loop has the engine refuse about 1 update in 200, and take it back; sent again, each of these holds."""
+    for number in range(2):
+        name = engine.run(f"dk-race-{number}", "sh", "-c", "sleep 0.1; exit 3", options=("--restart", "always"))
+        run = await plan(around(engine), "docker.restart_policy", name, {"policy": "no"})
+        for turn in range(60):
+            step = policy_step(
+                engine.identity(name), {"Name": ("unless-stopped", "always")[turn % 2]}, "Set the restart policy"
+            )
+            await run.step(step, "1")
+        assert engine.inspect(name)["HostConfig"]["RestartPolicy"]["Name"] == "always"
+        await run.step(policy_step(engine.identity(name), {"Name": "no"}, "End the loop"), "1")
+        await until(engine, name, 'eq .State.Status "exited"')
+        assert engine.inspect(name)["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
 async def test_a_policy_is_changed_and_set_back(engine: DockerEngine) -> None:

@@ -14,13 +14,14 @@ from debugtui.remediation.base import StaleError, StepError
 from debugtui.remediation.catalogue.docker.common import Box, look, policy_text
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
+from debugtui.sources.base import SourceError
 
 if TYPE_CHECKING:
+    from debugtui.remediation.engine_writer import EngineWriter
     from debugtui.sources.docker.client import AnswerError
 
-#: What the engine says to an update of a container that ends in that moment, as one in a crash loop does. Nothing was changed,
-#: and the same request is right a moment later: it says what the settings are to be, not how they change.
-RACE, RACE_TRIES, RACE_PAUSE_S = "deleted process", 10, 0.3
+#: How often an update is tried of a container that ends in that moment, as one in a crash loop does, and the pause in between.
+RACE_TRIES, RACE_PAUSE_S = 10, 0.3
 
 
 def shown(method: str, path: str, params: Mapping[str, str] | None = None, body: object = None) -> str:
@@ -49,17 +50,47 @@ async def send(
     from debugtui.sources.docker.client import AnswerError, EngineLostError
 
     writer = await hands.engine()
-    for tries_left in reversed(range(RACE_TRIES)):
+    race = _Race(writer, path)
+    while True:
         try:
             return await writer.send(method, path, params, body, timeout=timeout)
         except AnswerError as error:
-            if not (tries_left and path.endswith("/update") and RACE in error.words):
-                answer = error
-                break
+            answer = error
         except EngineLostError as error:
             raise StepError(str(error.problem), changed=None) from None
+        if not await race.lost(answer):
+            return _refused(answer, tolerate)
         await asyncio.sleep(RACE_PAUSE_S)
-    return _refused(answer, tolerate)
+
+
+class _Race:
+    """Whether an update met the end of the container's process, and is right a moment later.
+
+    The engine has at least five wordings for it (`cannot update a stopped container`, `a deleted process`, `container not
+    running`, `task ... not found`, `ttrpc: closed`: about 1 in 200 requests on a loop), and takes the change back each time. So
+    it is not known by its words, but by the container: it has ended, or another process runs than at the refusal before.
+    An update says what the settings are to be, not how they change: sent again, it does nothing twice.
+    """
+
+    def __init__(self, writer: EngineWriter, path: str) -> None:
+        self._writer = writer
+        self._identity = path.split("/")[1] if path.startswith("containers/") and path.endswith("/update") else ""
+        self._tries = RACE_TRIES
+        self._run = ""
+
+    async def lost(self, answer: AnswerError) -> bool:
+        """Return whether to send it again."""
+        self._tries -= 1
+        if not self._identity or not self._tries or answer.status < 500:
+            return False
+        try:
+            box = await look(self._writer, self._identity)
+        except SourceError:
+            return False
+        if box is None:
+            return False
+        before, self._run = self._run, box.started_at if box.running and not box.flag("State", "Restarting") else ""
+        return not self._run or self._run != before
 
 
 def _refused(error: AnswerError, tolerate: tuple[int, ...]) -> None:
