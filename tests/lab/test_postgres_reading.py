@@ -428,6 +428,8 @@ async def test_a_parallel_workers_wait_is_its_leaders(postgres_server: PostgresS
                     if reading.locks:
                         break
                     await asyncio.sleep(0.02)
+            async with sessions(postgres_server, "reader", user="postgres") as (reader,):
+                waits = await reader.fetch(queries.waits(reader.get_server_version().major * 10_000))
         finally:
             await holder.execute("ROLLBACK")
             admin = await postgres_server.connect()
@@ -437,6 +439,8 @@ async def test_a_parallel_workers_wait_is_its_leaders(postgres_server: PostgresS
     await run(postgres_server, "DROP TABLE wide; DROP FUNCTION public.slow_lock")
     assert shape(reading.locks) == ["holder", "  leader"]
     assert reading.locks[1].pid == leader_pid
+    # The wait itself says whose worker it is: a worker may begin between the list of sessions and that of waits.
+    assert {row["leader"] for row in waits if row["pid"] != leader_pid} == {leader_pid}
 
 
 # -- privileges

@@ -164,12 +164,12 @@ def apply_waits(
     Args:
         sessions: without waits.
         rows: of `queries.waits`.
-        leaders: leader pid of each parallel worker.
+        leaders: leader pid of each parallel worker that was listed.
     """
     waiters: dict[int, dict[str, Any]] = {}
     holdings: list[Holding] = []
     for row in rows:
-        pid = leaders.get(row["pid"], row["pid"])
+        pid = row["leader"] or leaders.get(row["pid"], row["pid"])
         blockers = [leaders.get(blocker, blocker) for blocker in row["blockers"] or ()]
         wait = waiters.setdefault(
             pid, {"blocked_by": {}, "lock_mode": row["mode"], "lock_on": lock_on(row), "waiting_since": row["since"]}

@@ -80,13 +80,15 @@ def waits(version: int) -> str:
     pg_blocking_pids() stops the lock manager for a moment, so it is called for waiters only.
     """
     since = "waitstart" if version >= 140_000 else "NULL::timestamptz"
+    # Read with the wait: a parallel worker may have begun since the sessions were read.
+    leader = "(SELECT leader_pid FROM pg_stat_get_activity(l.pid))" if version >= 130_000 else "NULL::int"
     return f"""
 WITH l AS (
     SELECT locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid, virtualtransaction,
         pid, mode, granted, {since} AS since
     FROM pg_locks
 ), w AS (
-    SELECT l.*, pg_blocking_pids(pid) AS blockers
+    SELECT l.*, pg_blocking_pids(l.pid) AS blockers, {leader} AS leader
     FROM (SELECT * FROM l WHERE NOT granted AND pid IS NOT NULL ORDER BY since, pid LIMIT {MOST_WAITERS}) l
 ), p AS (
     -- a prepared transaction has no pid; the lock on its own number ties its locks to its name
@@ -94,7 +96,7 @@ WITH l AS (
     FROM l JOIN pg_prepared_xacts x ON x.transaction = l.transactionid
     WHERE l.locktype = 'transactionid' AND l.granted AND l.pid IS NULL
 )
-SELECT w.pid, w.blockers, w.locktype::text AS locktype, w.mode::text AS mode, w.since,
+SELECT w.pid, w.leader, w.blockers, w.locktype::text AS locktype, w.mode::text AS mode, w.since,
     d.datname::text AS database, w.database AS database_oid, coalesce(w.relation, t.relation) AS relation_oid,
     n.nspname::text AS schema, c.relname::text AS relation, w.page, w.tuple::int AS tuple, w.virtualxid::text AS virtualxid,
     w.transactionid::text AS xid, k.relname::text AS catalog, w.classid, w.objid, w.objsubid::int AS objsubid,

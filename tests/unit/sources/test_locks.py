@@ -182,7 +182,7 @@ def wait(pid: int, blockers: list[int], **more: object) -> dict[str, object]:
     )
     row |= {"pid": pid, "blockers": blockers, "locktype": "relation", "mode": "AccessExclusiveLock", "since": NOW}
     row |= {"relation_oid": 16_384, "schema": "public", "relation": "activities", "database": "coach", "database_oid": 5}
-    row |= {"classid": None, "objid": None, "objsubid": None, "holder": None, "held": None, "gid": None} | more
+    row |= {"classid": None, "objid": None, "objsubid": None, "holder": None, "held": None, "gid": None, "leader": None} | more
     return row
 
 
@@ -223,6 +223,11 @@ def test_what_a_lock_is_on_is_readable(lock: dict[str, object], says: str) -> No
 def test_a_parallel_worker_waits_for_its_leader() -> None:
     sessions, _ = apply_waits([session(1), session(2), session(22)], [wait(22, [1, 1, 2])], {22: 2})
     assert {row.pid: row.blocked_by for row in sessions} == {1: (), 2: (1,), 22: ()}
+
+
+def test_a_parallel_worker_that_began_after_the_list_was_read_waits_for_its_leader() -> None:
+    sessions, _ = apply_waits([session(1), session(2)], [wait(22, [1], leader=2), wait(23, [1], leader=2)], {})
+    assert {row.pid: row.blocked_by for row in sessions} == {1: (), 2: (1,)}
 
 
 def test_only_conflicting_locks_are_held_against_a_waiter() -> None:

@@ -349,6 +349,8 @@ def test_encodings(server: str, codec: str) -> None:
 def test_each_version_is_asked_only_for_what_it_has() -> None:
     assert "leader_pid" not in queries.sessions(120_000)
     assert "leader_pid" in queries.sessions(130_000)
+    assert "leader_pid" not in queries.waits(120_000)
+    assert "leader_pid" in queries.waits(130_000)
     assert "waitstart" not in queries.waits(130_000)
     assert "waitstart" in queries.waits(140_000)
     assert "'reserved_connections'" not in queries.server(150_000)
