@@ -27,6 +27,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "docker.restart": ("docker.restart", "Restart"),
     "docker.start": ("docker.start_stop", "Start"),
     "docker.stop": ("docker.start_stop", "Stop"),
+    "docker.unpause": ("docker.unpause", "Unpause"),
     "docker.update_limits": ("docker.limits", "UpdateLimits"),
     "docker.restart_policy": ("docker.policy", "RestartPolicy"),
     "docker.recreate": ("docker.recreate", "Recreate"),

@@ -61,17 +61,33 @@ def bar(pilot: Pilot[int], name: str) -> str:
 
 async def at_rest(pilot: Pilot[int], lines: int | None = None) -> None:
     """Wait until the viewer shows what was read, and as many lines as expected."""
-    async with asyncio.timeout(40):
-        while True:
-            await pilot.pause(0.02)
-            if not isinstance(pilot.app.screen, LogsScreen):
-                continue
-            view = view_of(pilot)
-            still = view._timer is None and not view.scanning and view._whole
-            if still and (lines is None or view.counts[1] >= lines):
-                app_of(pilot).repaint()
-                await pilot.pause()
-                return
+    try:
+        async with asyncio.timeout(40):
+            while not rests(pilot, lines):
+                await pilot.pause(0.02)
+    except TimeoutError:
+        raise AssertionError(f"it does not come to rest: {story(pilot)}") from None
+    app_of(pilot).repaint()
+    await pilot.pause()
+
+
+def rests(pilot: Pilot[int], lines: int | None) -> bool:
+    if not isinstance(pilot.app.screen, LogsScreen):
+        return False
+    view = view_of(pilot)
+    still = view._timer is None and not view.scanning and view._whole
+    return still and (lines is None or view.counts[1] >= lines)
+
+
+def story(pilot: Pilot[int]) -> str:
+    """What there is instead."""
+    screen = pilot.app.screen
+    if not isinstance(screen, LogsScreen):
+        return f"{screen!r} is open, and {screen.focused!r} has the focus"
+    view = view_of(pilot)
+    flags = f"timer {view._timer}, scanning {view.scanning}, whole {view._whole}, counts {view.counts}"
+    workers = [(worker.group, worker.state.name, worker.error) for worker in pilot.app.workers]
+    return "\n".join([flags, str(workers), bar(pilot, "title"), bar(pilot, "origins"), *shown(pilot)])
 
 
 async def open_for_container(pilot: Pilot[int]) -> None:

@@ -44,7 +44,9 @@ def offers(root: Root, around: Surroundings) -> Iterator[Offer]:
         yield Offer("docker.start", target)
     elif rule == "container_memory":
         yield Offer("docker.restart", target)
-    elif rule != "container_paused":
+    elif rule == "container_paused":
+        yield Offer("docker.unpause", target)
+    else:
         yield Offer("docker.start", target)
         yield from _recreate(root, only_known=True)
 

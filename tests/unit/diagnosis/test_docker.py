@@ -94,11 +94,11 @@ def test_a_container_that_does_not_run_though_it_should_is_named(state: str, cha
     assert answers(found)[0][0] == answer
 
 
-def test_a_paused_container_is_named_and_nothing_of_ours_lets_it_go_on() -> None:
+def test_a_paused_container_is_named_and_goes_on() -> None:
     found = decided(view(host("n1", docker(box("api", "paused"), events=(event("pause", "api", 33),)), web(status=504))))
     assert causes(found) == [("docker", "n1/docker/api")]
     assert found.findings[0].since == ago(33)
-    assert answers(found) == []
+    assert answers(found) == [("docker.unpause", "n1/docker/api", {})]
 
 
 @pytest.mark.parametrize("code", [0, 137, 143])

@@ -81,7 +81,7 @@ def test_what_explains_the_silence_is_the_cause() -> None:
         found = decided(late(docker(box("wiki")), locked), topology)
         assert [layer for layer, _ in causes(found)] == ["postgres"]
     paused = decided(late(docker(box("wiki", "paused"))), top)
-    assert [offer[0] for offer in answers(paused)] == []
+    assert [offer[0] for offer in answers(paused)] == ["docker.unpause"]
     assert "paused" in paused.findings[0].title
 
 

@@ -42,6 +42,7 @@ def names(found: list[Offer]) -> list[str]:
     [
         ({"looping": True, "state": "restarting"}, ["recreate", "restart_policy", "restart"]),
         ({"health": "unhealthy"}, ["restart", "recreate"]),
+        ({"state": "paused"}, ["unpause"]),
         ({"state": "exited", "exit_code": 7}, ["start", "recreate"]),
         ({"oom_killed": True, "state": "exited", "exit_code": 137}, ["update_limits", "start", "recreate"]),
         ({"oom_killed": True, "memory_limit_bytes": 64 << 20}, ["update_limits"]),

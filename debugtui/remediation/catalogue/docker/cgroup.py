@@ -59,6 +59,24 @@ async def held(eyes: Eyes, pid: int) -> Held | None:
     return Held(shown, cpus, int(kills[1]) if kills else None, memory)
 
 
+async def frozen(eyes: Eyes, pid: int) -> bool | None:
+    """Return whether the kernel holds the processes of a container still; None where its cgroup cannot be read.
+
+    Raises:
+        LinkError: the link is not up.
+    """
+    if pid <= 0:
+        return None
+    paths = await _paths(eyes, pid)
+    if "freezer" in paths:
+        state = (await _cat(eyes, f"{_ROOT}/freezer{paths['freezer']}/freezer.state") or "").strip()
+        return {"FROZEN": True, "THAWED": False}.get(state)
+    if "" not in paths:
+        return None
+    found = re.search(r"^frozen ([01])$", await _cat(eyes, f"{_ROOT}{paths['']}/cgroup.events") or "", re.MULTILINE)
+    return found[1] == "1" if found else None
+
+
 async def _version_two(eyes: Eyes, folder: str) -> Held | None:
     limit, cpu = await _cat(eyes, f"{folder}/memory.max"), await _cat(eyes, f"{folder}/cpu.max")
     kills = re.search(r"^oom_kill (\d+)$", await _cat(eyes, f"{folder}/memory.events") or "", re.MULTILINE)

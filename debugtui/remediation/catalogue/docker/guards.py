@@ -78,7 +78,7 @@ def not_being_removed(box: Box) -> Guard:
 def not_paused(box: Box) -> Guard:
     """A paused container does nothing that it is told."""
     if box.flag("State", "Paused"):
-        why = "it is paused: somebody froze it on purpose; docker unpause first"
+        why = "it is paused: somebody froze it on purpose; docker.unpause lets it go on"
         return Guard("not_paused", FAIL, why, "State.Paused is true")
     return Guard("not_paused", PASS, "it is not paused", "State.Paused is false, read just now")
 

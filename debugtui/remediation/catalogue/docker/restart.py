@@ -58,7 +58,7 @@ class Restart(Remediation):
         if container.looping:
             return Offer(self.spec.name, target, True, "it restarts by itself already: another restart rarely helps", rank=40)
         if container.state == "paused":
-            return Offer(self.spec.name, target, False, "it is paused: docker unpause first")
+            return Offer(self.spec.name, target, False, "it is paused: docker.unpause lets it go on")
         if container.state != "running":
             return Offer(self.spec.name, target, False, f"it is {container.state}: docker.start starts it")
         if container.health == "unhealthy":
