@@ -14,6 +14,7 @@ from debugtui.model.clock import Clock
 from debugtui.model.diagnosis import Diagnosis, Offer
 from debugtui.model.source import FleetView
 from debugtui.model.target import Target
+from debugtui.screens.faults import TellsFaults
 from debugtui.screens.keys import bindings
 from debugtui.themes.tones import Tone
 from debugtui.widgets.filter_bar import FilterBar
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from debugtui.fleet.fleet import Fleet
 
 
-class Console(App[int]):
+class Console(TellsFaults, App[int]):
     """The application as screens see it.
 
     Attributes:
@@ -89,7 +90,7 @@ class Console(App[int]):
         """
 
 
-class PaintedScreen(Screen[Any]):
+class PaintedScreen(TellsFaults, Screen[Any]):
     """A screen that is painted from views of the fleet; its tables can be filtered and turned round."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

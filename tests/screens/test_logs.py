@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from debugtui.app import DebugTui
 from debugtui.model.alerts import Alert, Severity
-from debugtui.model.logs import Level, LogLine
+from debugtui.model.logs import Level, LogLine, Merged
 from debugtui.model.target import Target
 from debugtui.screens.logs.ask_time import TimeScreen
 from debugtui.screens.logs.choose import ChooseScreen
@@ -242,6 +242,25 @@ async def test_leaving_ends_what_was_read(opened: Opened) -> None:
         await pilot.press("escape")
         await pilot.pause(0.1)
         assert not any(task.get_name().startswith("log kvm-01") for task in asyncio.all_tasks())
+
+
+async def test_a_fault_of_our_own_stays_on_the_screen_until_the_logs_are_read_anew(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(view: MergedLog, part: Merged) -> None:
+        raise ZeroDivisionError
+
+    async with opened((120, 40)) as pilot:
+        give(pilot)
+        with monkeypatch.context() as patched:
+            patched.setattr(MergedLog, "feed_merged", broken)
+            await pilot.press("5", "down", "L")
+            async with asyncio.timeout(40):
+                while "nothing more is read: a fault of DebugTUI" not in bar(pilot, "title"):
+                    await pilot.pause(0.02)
+        await pilot.press("L")
+        await at_rest(pilot, 12)
+        assert "nothing more" not in bar(pilot, "title")
 
 
 async def test_late_lines_are_marked(opened: Opened) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,9 @@ from textual.widgets import Button, Input, OptionList, Static
 from debugtui.app import DebugTui
 from debugtui.model.execution import Decision, Execution, State, Verdict
 from debugtui.model.plan import Plan
+from debugtui.model.source import FleetView
 from debugtui.model.target import Target
+from debugtui.remediation.base import Offer
 from debugtui.screens.repair import approval as approval_module
 from debugtui.screens.repair.approval import ApprovalScreen
 from debugtui.screens.repair.execution import DecisionScreen, ExecutionScreen
@@ -229,6 +232,34 @@ async def test_what_cannot_be_planned_says_why(opened: Opened) -> None:
         await press(pilot, *TO_THE_PLAN)
         await calm(pilot)
         assert [toast.message for toast in pilot.app._notifications] == ["session 4711 is gone"]
+
+
+class FaultyDesk(FakeDesk):
+    """Its code is wrong: in `plan`, and for one target in `offers`."""
+
+    def offers(self, view: FleetView, target: Target) -> tuple[Offer, ...]:
+        if target.name == "coach/4711":
+            return super().offers(view, target)
+        raise ZeroDivisionError("password=hunter2hunter2")
+
+    async def plan(self, remediation: str, target: Target, params: Mapping[str, str]) -> Plan:
+        raise KeyError("pid")
+
+
+async def test_a_fault_of_our_own_is_told_where_nothing_would_happen_else(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened() as pilot:
+        use(pilot, FaultyDesk())
+        await press(pilot, *TO_THE_PLAN)
+        said = [str(toast.message) for toast in pilot.app._notifications]
+        assert said == ["a fault of DebugTUI: KeyError: 'pid'"]
+        pilot.app.clear_notifications()
+        await press(pilot, "escape", "1", "p")
+        (said_next,) = [str(toast.message) for toast in pilot.app._notifications]
+        assert said_next.startswith("repair: a fault of DebugTUI: ZeroDivisionError: password=")
+        assert "hunter2" not in said_next
+    assert {record.exc_info[0] for record in caplog.records if record.exc_info} == {KeyError, ZeroDivisionError}
 
 
 async def test_offers_that_do_not_apply_say_why_and_cannot_be_chosen(opened: Opened) -> None:

@@ -18,6 +18,7 @@ from debugtui.model.logs import OriginState
 from debugtui.model.source import FleetView
 from debugtui.model.target import NO_HOSTS, Target
 from debugtui.screens.console import Console, PaintedScreen
+from debugtui.screens.faults import fault_words
 from debugtui.screens.keys import bindings, hints
 from debugtui.screens.logs.ask_time import TimeScreen
 from debugtui.screens.logs.choose import SIGNS, Choice, ChooseScreen, Name
@@ -81,6 +82,7 @@ class LogsScreen(PaintedScreen):
         self._origins = tuple(origins)
         self._about, self._alert, self._left_out = about, alert, left_out
         self._session: LogSession | None = None
+        self._fault = ""
         self._since: datetime | None = None
         self._seen: dict[tuple[str, Target, datetime], Moment] = {}
 
@@ -111,13 +113,14 @@ class LogsScreen(PaintedScreen):
 
     def _read(self, at: datetime | None) -> None:
         """Read anew: the last lines, or everything from a little before a moment on."""
+        self._fault = ""
         self._since = at - BEFORE if at is not None else None
         wanted = Wanted(self._since, None, None if at is not None else TAIL, follow=True)
         self._session = LogSession(self._origins, wanted, clock=self.app.clock)
         self.view.begin([one.title for one in self._origins])
         if at is not None:
             self.view.go_to(at)
-        self.run_worker(self._work(self._session), group="logs", exclusive=True, exit_on_error=False)
+        self.run_worker(self._work(self._session), name="logs", group="logs", exclusive=True, exit_on_error=False)
         self._paint_words()
 
     async def _work(self, session: LogSession) -> None:
@@ -126,6 +129,9 @@ class LogsScreen(PaintedScreen):
         try:
             async for part in session.batches():
                 self.view.feed_merged(part)
+        except Exception as error:
+            self._fault = fault_words(error)  # nothing comes any more: that stays on the screen
+            raise
         finally:
             clocks.cancel()
             await asyncio.gather(clocks, return_exceptions=True)
@@ -159,6 +165,8 @@ class LogsScreen(PaintedScreen):
         ]
         if self._left_out:
             words.append((f"{self._left_out} more: # chooses", "accent"))
+        if self._fault:
+            words.append((f"nothing more is read: {self._fault}", "bad"))
         words += [(f"{one.title}: {one.problem}", "bad") for one in failed[:2]]
         late = sum(status.late for status in statuses)
         right: list[Word] = [(f"~ {late:,} late, L reads anew", "warn")] if late > TAIL // 20 else []

@@ -19,6 +19,7 @@ from textual.widgets import Button, ContentSwitcher, Input, Static
 from debugtui.model.clock import Clock, SystemClock
 from debugtui.model.execution import Approval
 from debugtui.model.plan import Plan, RiskClass
+from debugtui.screens.faults import TellsFaults
 from debugtui.screens.repair import words
 from debugtui.screens.repair.box import CSS
 from debugtui.widgets.bar import Bar, Word
@@ -35,7 +36,7 @@ HOLD = 60.0
 Approve = Callable[..., Approval]
 
 
-class ApprovalScreen(ModalScreen["Approval | str | None"]):
+class ApprovalScreen(TellsFaults, ModalScreen["Approval | str | None"]):
     """Shows a plan whole, and takes a yes by what its class asks for.
 
     Dismissed with the approval, with `again` where the plan has to be made anew, or with None.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -13,8 +14,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from debugtui.model.plan import Plan
+from debugtui.screens.faults import fault_words
 from debugtui.screens.repair.box import CSS
 from debugtui.widgets.cells import safe
+
+_log = logging.getLogger(__name__)
 
 
 class PlanningScreen(ModalScreen["Plan | str | None"]):
@@ -55,6 +59,9 @@ class PlanningScreen(ModalScreen["Plan | str | None"]):
             made = str(error.problem)
         except TimeoutError:
             made = "no answer in time"
+        except Exception as error:  # noqa: BLE001 - a fault of ours: it is said where the plan would be
+            _log.exception("the plan of %s", self._about)
+            made = fault_words(error)
         if self.is_current:
             self.dismiss(made)
 
