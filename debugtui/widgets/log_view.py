@@ -24,6 +24,7 @@ from debugtui.widgets.log_keys import LogKeys, LogSearch
 from debugtui.widgets.log_lines import Looks, Run, body, head
 from debugtui.widgets.log_state import LogState
 from debugtui.widgets.log_store import MAX_BYTES, MAX_LINES, LevelOf, LogStore
+from debugtui.widgets.once import once
 from debugtui.widgets.scrolling import set_lines
 
 #: Seconds between two paints, and between two while whole pages go by: over SSH a page is ten kilobytes.
@@ -196,7 +197,7 @@ class LogView(LogKeys, can_focus=True):
     def _paint_soon(self, soon: float | None = None) -> None:
         if self._timer is None and self.is_mounted:
             page = self._fed > self._page // 2 and self.follow
-            self._timer = self.set_timer(soon or (PAGE_EVERY if page else PAINT_EVERY), self._tick)
+            self._timer = once(self, soon or (PAGE_EVERY if page else PAINT_EVERY), self._tick)
 
     def on_mount(self) -> None:
         """Show what was fed before."""

@@ -25,6 +25,7 @@ from debugtui.screens.repair.box import CSS
 from debugtui.widgets.bar import Bar, Word
 from debugtui.widgets.cells import safe
 from debugtui.widgets.diff_view import WIDE, pairs, side_by_side, unified
+from debugtui.widgets.once import once
 
 TABS = ("Diff", "Steps", "Rollback", "Guards", "Checks", "Risk")
 #: Seconds during which nothing can be approved: nobody has read anything yet.
@@ -170,7 +171,7 @@ class ApprovalScreen(TellsFaults, ModalScreen["Approval | str | None"]):
         first = "Risk" if plan.risk.cls >= RiskClass.STOP else "Guards" if plan.refusals else "Diff"
         self._show(TABS.index(first))
         if self.approvable:
-            self.set_timer(max(0.01, self._first_look), self._looked)
+            once(self, max(0.01, self._first_look), self._looked)
         self.set_interval(1.0, self._tick)
 
     def _fill(self, number: int, text: Content) -> None:
