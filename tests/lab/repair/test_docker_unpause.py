@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from debugtui.model.execution import State, Verdict
 from debugtui.remediation.base import NothingToDoError, StaleError
+from debugtui.remediation.catalogue.docker import unpause
 from tests.lab.repair.dk_desk import docker_lab
 from tests.lab.repair.dk_tools import around, cls, plan, refusals, row, verdict
 from tests.lab.repair.pg_tools import guard_of
@@ -52,7 +54,8 @@ async def test_it_goes_on_as_the_same_run_and_is_frozen_again_exactly(engine: Do
     assert (after["State"], after["Config"], after["HostConfig"]) == (before["State"], before["Config"], before["HostConfig"])
 
 
-async def test_what_it_costs_and_who_paused_it(engine: DockerEngine) -> None:
+async def test_what_it_costs_and_who_paused_it(engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpause, "FRESH_S", 0.0)
     engine.run("dk-ice", "sleep", "1000")
     with pytest.raises(NothingToDoError):
         await plan(around(engine), "docker.unpause", "dk-ice")
@@ -60,18 +63,32 @@ async def test_what_it_costs_and_who_paused_it(engine: DockerEngine) -> None:
     run = await plan(around(engine), "docker.unpause", "dk-ice")
     assert refusals(run.draft) == []
     assert (row(run.draft), cls(run.draft)) == ("I0 R1 D1 B2 L0 V0 U0 C0", 1)
-    assert "ask, if it was not you" in next(one for one in run.draft.guards if one.name == "paused_since").why
+    since = next(one for one in run.draft.guards if one.name == "paused_since")
+    assert "ask, if it was not you" in since.why
+    assert " s ago" in since.evidence
 
 
-async def test_a_pause_that_has_just_begun_may_be_a_backups(engine: DockerEngine, tmp_path: Path) -> None:
+async def test_a_pause_that_the_engine_no_longer_remembers_is_said(
+    engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpause, "HISTORY_S", 0)
     engine.run("dk-ice", "sleep", "1000")
     engine.docker("pause", "dk-ice")
-    async with docker_lab(engine, tmp_path) as lab:
-        made = await lab.plan("unpause", "dk-ice")
-    since = next(one for one in made.guards if one.name == "paused_since")
+    await asyncio.sleep(1.5)  # its second is over
+    run = await plan(around(engine), "docker.unpause", "dk-ice")
+    since = next(one for one in run.draft.guards if one.name == "paused_since")
+    assert (since.status.value, "nor any more since when" in since.why) == ("pass", True)
+
+
+async def test_a_pause_that_has_just_begun_may_be_a_backups(engine: DockerEngine) -> None:
+    engine.run("dk-ice", "sleep", "1000")
+    engine.docker("pause", "dk-ice")
+    run = await plan(around(engine), "docker.unpause", "dk-ice")
+    since = next(one for one in run.draft.guards if one.name == "paused_since")
     assert since.status.value == "unknown"
     assert "docker commit" in since.why
-    assert made.refusals == ()
+    assert refusals(run.draft) == []
+    assert (row(run.draft), cls(run.draft)) == ("I0 R1 D1 B2 L0 V0 U2 C0", 2)
 
 
 async def test_one_that_the_kernel_still_holds_is_no_success_whatever_the_engine_says(engine: DockerEngine) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
+from debugtui.config.redaction import redact
 from debugtui.model.plan import DiffPart, Guard
-from debugtui.model.source import FleetView
+from debugtui.model.source import FleetView, Problem
 from debugtui.model.target import Target
+from debugtui.model.text import line
 from debugtui.remediation.base import (
     Done,
     Draft,
@@ -28,14 +31,21 @@ from debugtui.remediation.base import (
 )
 from debugtui.remediation.catalogue.docker import guards
 from debugtui.remediation.catalogue.docker.cgroup import frozen
-from debugtui.remediation.catalogue.docker.common import Box, find, reading_of, row_of
+from debugtui.remediation.catalogue.docker.common import Box, find, row_of
 from debugtui.remediation.catalogue.docker.requests import read, same, send, shown, state_text
 from debugtui.remediation.catalogue.docker.watching import begun, healthy, stays_up
 from debugtui.remediation.eyes import Eyes
 from debugtui.remediation.hands import Hands
+from debugtui.sources.base import SourceError
+from debugtui.sources.docker.client import AnswerError, EngineClient
+from debugtui.sources.docker.events import parse_event
+from debugtui.sources.docker.fields import moment, obj
 
 #: Seconds that the request may take, and that a container has to stay frozen after the way back.
 STEP_LIMIT, FROZEN_WATCH = 15, 5
+
+#: Seconds of the engine's events that are looked through, and most bytes of them.
+HISTORY_S, EVENTS_LIMIT = 600, 1_000_000
 
 #: A pause that began less than so many seconds ago may be that of a `docker commit` or of a backup, which ends it by itself.
 FRESH_S = 60.0
@@ -187,16 +197,37 @@ def _freezer(identity: str, *, wanted: bool, watch_s: int) -> LiveCheck:
 
 
 async def _since(eyes: Eyes, box: Box) -> Guard:
-    reading = reading_of(await eyes.view(), eyes.host.name)
-    mine = [event for event in (reading.events if reading else ()) if event.name == box.name and event.action == "pause"]
-    at: datetime | None = max((event.at for event in mine), default=None)
+    try:
+        at, now = await _paused_at(await eyes.docker(), box)
+    except (SourceError, AnswerError) as error:
+        why = f"the engine does not say since when it is paused: {redact(line(str(error), 200))}"
+        return Guard("paused_since", guards.UNKNOWN, why, "GET /events", critical=False)
     if at is None:
         why = "somebody paused it; the engine does not say who, nor any more since when: ask, if it was not you"
-        return Guard("paused_since", guards.PASS, why, "no pause among the engine's newest events")
-    age = (box.now - at).total_seconds()
+        return Guard("paused_since", guards.PASS, why, f"no pause among the engine's events of the last {HISTORY_S} s")
+    age = (now - at).total_seconds()
     evidence = f"paused at {at:%Y-%m-%d %H:%M:%S} UTC, {max(0, age):.0f} s ago"
     if age < FRESH_S:
         why = "docker commit and some backups pause a container while they copy it, and end that by themselves: make sure of it"
         return Guard("paused_since", guards.UNKNOWN, why, evidence, critical=False)
     why = "somebody paused it; the engine does not say who: ask, if it was not you"
     return Guard("paused_since", guards.PASS, why, evidence)
+
+
+async def _paused_at(client: EngineClient, box: Box) -> tuple[datetime | None, datetime]:
+    """Return when the engine paused a container, as far as it remembers, and what time it is there."""
+    now = moment(obj(await client.get_json("info")).get("SystemTime"))
+    if now is None:
+        raise SourceError(Problem("it does not tell its time"))
+    # A time that is over by the engine's own clock: it answers at once, and with everything until then.
+    params = {
+        "since": str(int(now.timestamp()) - HISTORY_S),
+        "until": f"{now.timestamp():.6f}",
+        "filters": json.dumps({"container": [box.id], "event": ["pause"]}),
+    }
+    found = await client.get("events", params, limit=EVENTS_LIMIT)
+    try:
+        times = [parse_event(one).event.at for one in found.splitlines() if one.strip()]
+    except ValueError:
+        raise SourceError(Problem("its events are not understood")) from None
+    return max(times, default=None), now
