@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from debugtui.model.execution import State, Verdict
-from debugtui.remediation.base import NothingToDoError, StaleError
+from debugtui.remediation.base import NothingToDoError, StaleError, StepError
 from debugtui.remediation.catalogue.docker import unpause
 from tests.lab.repair.dk_desk import docker_lab
 from tests.lab.repair.dk_tools import around, cls, plan, refusals, row, verdict
@@ -118,3 +118,21 @@ async def test_one_that_somebody_started_anew_since_is_left_alone(engine: Docker
     engine.docker("pause", "dk-ice")
     with pytest.raises(StaleError):
         await run.steps()
+
+
+async def test_a_run_that_began_since_is_never_frozen_by_the_way_back(engine: DockerEngine, tmp_path: Path) -> None:
+    engine.run("dk-ice", "sleep", "1000")
+    engine.docker("pause", "dk-ice")
+    run = await plan(around(engine), "docker.unpause", "dk-ice")
+    async with docker_lab(engine, tmp_path) as lab:
+        done = await lab.run("unpause", "dk-ice")
+        assert done.state is State.VERIFIED, done.says
+        engine.docker("restart", "-t", "0", "dk-ice")
+        back = await lab.back(done)
+        assert (back.state, "started anew since" in back.says) == (State.REFUSED, True), back.says
+    with pytest.raises(StepError, match="started anew since"):  # as a rollback by itself would do it
+        await run.undo()
+    assert engine.inspect("dk-ice")["State"]["Status"] == "running"
+    engine.docker("stop", "-t", "0", "dk-ice")
+    with pytest.raises(StepError, match="does not run any more"):
+        await run.undo()

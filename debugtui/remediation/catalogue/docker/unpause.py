@@ -140,6 +140,14 @@ class Unpause(Remediation):
             return checks
         return (*checks, healthy(name, identity, int(str(data["health_span"])), watch))
 
+    async def undo_guards(self, eyes: Eyes, job: Job) -> tuple[Guard, ...]:
+        """It is the run that went on: one that was started since was never paused."""
+        box = await read(eyes, str(job.data["id"]))
+        other = "the container is gone" if box is None else _another_run(box, job)
+        if other:
+            return (Guard("same_run", guards.FAIL, other),)
+        return (Guard("same_run", guards.PASS, "it is the run that went on", f"started {job.data['started']}"),)
+
     def undo_checks(self, job: Job) -> tuple[LiveCheck, ...]:
         """Its processes are frozen."""
         return (_freezer(str(job.data["id"]), wanted=True, watch_s=FROZEN_WATCH),)
@@ -150,6 +158,13 @@ def paused(box: Box) -> bool:
     return box.flag("State", "Paused")
 
 
+def _another_run(box: Box, job: Job) -> str:
+    """Return why it is not the run that was planned for, in words; empty where it is."""
+    if not box.running:
+        return f"it does not run any more: it is {box.status}"
+    return "" if box.started_at == job.data["started"] else "it was started anew since: that run was never paused"
+
+
 def _step(job: Job, verb: str, *, expect: str = "") -> LiveStep:
     identity, freeze = str(job.data["id"]), verb == "pause"
     path = f"containers/{identity}/{verb}"
@@ -158,8 +173,8 @@ def _step(job: Job, verb: str, *, expect: str = "") -> LiveStep:
         box = await same(hands, identity, expect) if expect else await read(hands, identity)
         if box is None:
             raise StepError("the container is gone", changed=False)
-        if not box.running:
-            raise StepError(f"it does not run any more: it is {box.status}", changed=False)
+        if other := _another_run(box, job):
+            raise StepError(other, changed=False)
         if paused(box) == freeze:
             return Done(f"it is {box.status} already")
         await send(hands, "POST", path, timeout=STEP_LIMIT - 2)
