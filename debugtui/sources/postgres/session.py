@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -189,11 +190,11 @@ async def _open(endpoint: Endpoint, address: Address, password: str, settings: d
 
 async def _ready_or_cut(connection: asyncpg.Connection[Row], pooled: bool, held: bool = False) -> Session:
     """Return the session; where that fails, or is cancelled, no connection is left behind."""
-    try:
-        return await _ready(connection, pooled, held)
-    except BaseException:
-        connection.terminate()
-        raise
+    with contextlib.ExitStack() as stack:
+        stack.callback(connection.terminate)
+        session = await _ready(connection, pooled, held)
+        stack.pop_all()
+    return session
 
 
 async def _ready(connection: asyncpg.Connection[Row], pooled: bool, held: bool = False) -> Session:
