@@ -21,7 +21,7 @@ WINDOW = timedelta(minutes=15)
 MOST = 20
 
 _DOCKER = {
-    "create": "was made anew",
+    "create": "was made",
     "update": "got other limits",
     "rename": "got another name",
     "pause": "was paused",
